@@ -1,0 +1,48 @@
+/* log: one line per happening, JSON or text, on standard error.
+ *
+ * Model: the message is constant (capital first letter, no full stop, past tense); what varies goes into
+ * typed pairs: log_info(&log, "Instance launched", STR("instance", id), INT("attempt", n)). A struct log is a
+ * chain of context pairs on the stack. base, http, api, kube and nitro return errors and log at debug only;
+ * reconcile and cmd log, once per failure. A secret, token, document or user data is never a value. Threads:
+ * any; a line is one write.   Ownership: nothing is kept. Limits: 8 KiB a line, longer ones are cut. Errors:
+ * cannot fail. */
+#ifndef TEE_BASE_LOG_H
+#define TEE_BASE_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_TEXT };
+
+struct log_field {
+    enum { LOG_FIELD_END, LOG_FIELD_STRING, LOG_FIELD_INT, LOG_FIELD_BOOL } type;
+    const char *key;
+    const char *string;
+    int64_t number;
+};
+
+struct log {
+    const struct log *parent; /* NULL at the root */
+    struct log_field field;
+};
+
+#define STR(k, v)      ((struct log_field){.type = LOG_FIELD_STRING, .key = (k), .string = (v)})
+#define INT(k, v)      ((struct log_field){.type = LOG_FIELD_INT, .key = (k), .number = (int64_t)(v)})
+#define BOOL(k, v)     ((struct log_field){.type = LOG_FIELD_BOOL, .key = (k), .number = (v) ? 1 : 0})
+#define LOG_FIELDS_END ((struct log_field){.type = LOG_FIELD_END})
+
+#define log_error(log, ...) log_write((log), LOG_LEVEL_ERROR, __VA_ARGS__, LOG_FIELDS_END)
+#define log_warn(log, ...)  log_write((log), LOG_LEVEL_WARN, __VA_ARGS__, LOG_FIELDS_END)
+#define log_info(log, ...)  log_write((log), LOG_LEVEL_INFO, __VA_ARGS__, LOG_FIELDS_END)
+#define log_debug(log, ...) log_write((log), LOG_LEVEL_DEBUG, __VA_ARGS__, LOG_FIELDS_END)
+
+/* Called once, before threads start. fd < 0 = no output. */
+void log_configure(enum log_level level, enum log_format format, int fd);
+bool log_is_enabled(enum log_level level);
+int log_level_parse(const char *name, enum log_level *ret_level);
+/* The variable arguments are struct log_field by value, ended by LOG_FIELDS_END; use the macros. log may be
+ * NULL. */
+void log_write(const struct log *log, enum log_level level, const char *message, ...);
+
+#endif
