@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# A real control plane (etcd and kube-apiserver, no controller-manager, no kubelet) for the demo and the tests.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$TEE_ROOT/test/kube/tools.sh"
+. "$TEE_ROOT/test/kube/control-plane.sh"
+
+usage() {
+  cat >&2 <<'TEXT'
+usage: hack/kube.sh tool NAME    build etcd, kube-apiserver, kubectl or helm if need be, print its path
+       hack/kube.sh up [DIR]     start a control plane in DIR (default: a new temporary folder), print its environment
+       hack/kube.sh env [DIR]    print the environment of the control plane in DIR (default: $TEE_KUBE_DIR)
+       hack/kube.sh down [DIR]   stop it and remove what `up` made
+
+In a shell:  environment=$(hack/kube.sh up) && eval "$environment"; kubectl get namespaces; hack/kube.sh down
+TEXT
+  exit 2
+}
+
+print_env() {
+  local dir=$1
+  printf 'export TEE_KUBE_DIR=%q\n' "$dir"
+  printf 'export KUBECONFIG=%q\n' "$dir/user.kubeconfig"
+  printf 'export CONTROLLER_KUBECONFIG=%q\n' "$dir/controller.kubeconfig"
+  printf 'export KUBECACHEDIR=%q\n' "$dir/kubectl-cache"
+  printf 'export PATH=%q:"$PATH"\n' "$(dirname "$(tool_path kubectl)")"
+}
+
+# Only a folder that `up` filled carries the marker; its content tells whether the folder itself is ours to remove.
+marker() { printf '%s/.tee-control-plane\n' "$1"; }
+
+command_down() {
+  local dir=$1
+  [[ -f $(marker "$dir") ]] || die "no control plane was started in '$dir'"
+  plane_stop_programs "$dir"
+  if [[ $(cat "$(marker "$dir")") == made ]]; then
+    rm -rf "$dir"
+  else
+    rm -rf "$dir"/{etcd,pki,home,kubectl-cache} "$dir"/{etcd,kube-apiserver,openssl,setup}.log \
+      "$dir"/{user,controller}.kubeconfig "$(marker "$dir")"
+  fi
+}
+
+give_up() {
+  trap - EXIT
+  command_down "$1"
+  die "the control plane did not start"
+}
+
+command_up() {
+  local dir=$1 made=found tool
+  for tool in etcd kubectl kube-apiserver; do tool_path "$tool" >/dev/null; done
+  if [[ -z $dir ]]; then
+    dir=$(mktemp -d "${TMPDIR:-/tmp}/tee-kube.XXXXXX")
+    made=made
+  elif [[ ! -e $dir ]]; then
+    mkdir -p "$dir"
+    made=made
+  fi
+  dir=$(cd "$dir" && pwd)
+  if [[ -f $(marker "$dir") ]]; then
+    plane_is_up "$dir" && die "a control plane already runs in '$dir'"
+    made=$(cat "$(marker "$dir")")
+    command_down "$dir"
+    mkdir -p "$dir"
+  fi
+  echo "$made" >"$(marker "$dir")"
+  trap 'give_up "$TEE_KUBE_STARTING"' EXIT
+  trap 'exit 130' INT TERM
+  TEE_KUBE_STARTING=$dir
+  plane_start "$dir" || exit 1
+  trap - EXIT INT TERM
+  print_env "$dir"
+}
+
+[[ $# -ge 1 && $# -le 2 ]] || usage
+case $1 in
+  tool)
+    [[ $# -eq 2 ]] || usage
+    tool_path "$2"
+    ;;
+  up) command_up "${2:-}" ;;
+  env | down)
+    dir=${2:-${TEE_KUBE_DIR:-}}
+    [[ -n $dir ]] || die "name the folder, or set TEE_KUBE_DIR"
+    [[ -d $dir ]] || die "no control plane was started in '$dir'"
+    dir=$(cd "$dir" && pwd)
+    if [[ $1 == down ]]; then
+      command_down "$dir"
+    else
+      plane_is_up "$dir" || die "no control plane runs in '$dir'"
+      print_env "$dir"
+    fi
+    ;;
+  *) usage ;;
+esac
