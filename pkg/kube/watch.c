@@ -1,0 +1,232 @@
+/* All reactions to trouble go through react(); all waiting is decided in back_off(). */
+#include "kube/watch.h"
+
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+    BACKOFF_MS = 800,
+    BACKOFF_CAP_MS = 30000,
+    BACKOFF_FORGET_MS = 120000,
+    SHORT_WATCH_MS = 1000,
+    BROKEN_WATCH_MS = 30000,
+    WATCH_MIN_S = 300,
+    WATCH_SPREAD_S = 300
+};
+
+void watch_init(struct watch *watch, uint64_t seed)
+{
+    *watch = (struct watch){.random = seed};
+}
+
+void watch_done(struct watch *watch)
+{
+    free(watch->continue_token);
+    watch->continue_token = NULL;
+}
+
+/* SplitMix64: jitter needs no more. */
+static uint64_t next_random(struct watch *watch)
+{
+    uint64_t z = watch->random += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static int64_t random_below(struct watch *watch, int64_t bound)
+{
+    return (int64_t)(next_random(watch) % (uint64_t)bound);
+}
+
+static void put_encoded(struct buf *out, const char *text)
+{
+    for (; *text; text++) {
+        bool plain = (*text >= '0' && *text <= '9') || (*text >= 'a' && *text <= 'z') ||
+                     (*text >= 'A' && *text <= 'Z') || strchr("-._~", *text);
+        if (plain)
+            buf_putc(out, *text);
+        else
+            buf_printf(out, "%%%02X", (unsigned char)*text);
+    }
+}
+
+static bool has_version(const struct watch *watch)
+{
+    return *watch->resource_version && strcmp(watch->resource_version, "0") != 0;
+}
+
+static void put_list_query(const struct watch *watch, struct buf *query)
+{
+    if (watch->state == WATCH_PAGING) {
+        buf_printf(query, "limit=%d&continue=", WATCH_PAGE_LIMIT);
+        put_encoded(query, watch->continue_token);
+    } else if (watch->state == WATCH_EMPTY && has_version(watch)) {
+        buf_puts(query, "resourceVersionMatch=NotOlderThan&resourceVersion=");
+        put_encoded(query, watch->resource_version);
+    } else if (!watch->full_list) {
+        buf_printf(query, "limit=%d", WATCH_PAGE_LIMIT);
+    }
+}
+
+void watch_next(struct watch *watch, struct buf *query, struct watch_request *ret_request)
+{
+    *ret_request = (struct watch_request){.delay_ms = watch->delay_ms};
+    watch->delay_ms = 0;
+    if (watch->state != WATCH_LISTED && watch->state != WATCH_WATCHING) {
+        ret_request->is_new_list = watch->state != WATCH_PAGING;
+        put_list_query(watch, query);
+        return;
+    }
+    ret_request->is_watch = true;
+    ret_request->timeout_s = WATCH_MIN_S + random_below(watch, WATCH_SPREAD_S);
+    watch->is_unordered = !has_version(watch);
+    buf_printf(query, "watch=true&allowWatchBookmarks=true&timeoutSeconds=%" PRId64 "&resourceVersion=",
+               ret_request->timeout_s);
+    put_encoded(query, watch->resource_version);
+}
+
+static void set_continue(struct watch *watch, const char *token)
+{
+    free(watch->continue_token);
+    watch->continue_token = token && *token ? mem_strdup(token) : NULL;
+}
+
+static void set_version(struct watch *watch, const char *version)
+{
+    snprintf(watch->resource_version, sizeof(watch->resource_version), "%s", version ? version : "");
+}
+
+void watch_on_page(struct watch *watch, const char *resource_version, const char *continue_token)
+{
+    set_continue(watch, continue_token);
+    watch->state = watch->continue_token ? WATCH_PAGING : WATCH_LISTED;
+    if (watch->state == WATCH_PAGING)
+        return;
+    watch->full_list = false;
+    set_version(watch, resource_version);
+}
+
+static void back_off(struct watch *watch, int64_t now_ms, int64_t retry_after_ms)
+{
+    if (now_ms - watch->failed_ms > BACKOFF_FORGET_MS)
+        watch->failures = 0;
+    int64_t delay_ms = BACKOFF_MS << (watch->failures < 6 ? watch->failures : 6);
+    if (delay_ms > BACKOFF_CAP_MS)
+        delay_ms = BACKOFF_CAP_MS;
+    delay_ms += random_below(watch, delay_ms);
+    watch->failures++;
+    watch->failed_ms = now_ms;
+    watch->delay_ms = delay_ms > retry_after_ms ? delay_ms : retry_after_ms;
+}
+
+/* To a list that asks for no version: at once the first time, later with a pause, so that a server that
+ * always says "expired" is not flooded with lists. */
+static void expire(struct watch *watch, int64_t now_ms, const struct kube_status *status)
+{
+    watch->full_list = watch->state == WATCH_PAGING;
+    watch->state = WATCH_EXPIRED;
+    set_continue(watch, NULL);
+    set_version(watch, NULL);
+    if (watch->expired_count++ > 0)
+        back_off(watch, now_ms, status->retry_after_ms);
+}
+
+/* Trouble that passes by itself, and where the versions that we hold stay good. */
+static bool is_passing(int code)
+{
+    return code == 0 || code == 401 || code == 403 || code == 408 || code == 429 || code >= 500;
+}
+
+static void react(struct watch *watch, int64_t now_ms, const struct kube_status *status)
+{
+    if (kube_status_is_expired(status) || status->is_version_too_large) {
+        expire(watch, now_ms, status);
+        return;
+    }
+    if (!is_passing(status->code)) {
+        if (watch->state == WATCH_PAGING)
+            set_continue(watch, NULL);
+        watch->state = watch->state == WATCH_EXPIRED ? WATCH_EXPIRED : WATCH_EMPTY;
+    }
+    back_off(watch, now_ms, status->retry_after_ms);
+}
+
+void watch_on_failure(struct watch *watch, int64_t now_ms, const struct kube_status *status)
+{
+    react(watch, now_ms, status);
+}
+
+/* An ERROR event. Internal errors are retried at the same version, but not for ever. */
+static void on_error_event(struct watch *watch, struct json_span object, int64_t now_ms)
+{
+    struct kube_status status;
+    kube_status_decode(0, object.text, object.len, &status);
+    if (status.code == 0)
+        status.code = 400;
+    if (status.code < 500) {
+        watch->broken_ms = 0;
+    } else if (watch->broken_ms == 0) {
+        watch->broken_ms = now_ms;
+    } else if (now_ms - watch->broken_ms > BROKEN_WATCH_MS) {
+        watch->broken_ms = 0;
+        watch->state = WATCH_EMPTY;
+    }
+    react(watch, now_ms, &status);
+}
+
+static int get_type(struct json_span type)
+{
+    static const char *const names[] = {[WATCH_ADDED] = "ADDED",
+                                        [WATCH_MODIFIED] = "MODIFIED",
+                                        [WATCH_DELETED] = "DELETED",
+                                        [WATCH_BOOKMARK] = "BOOKMARK",
+                                        [WATCH_ERROR] = "ERROR"};
+    for (int i = 0; i < (int)ARRAY_LEN(names); i++)
+        if (json_span_is(type, names[i]))
+            return i;
+    return -1;
+}
+
+static int fail_line(struct watch *watch, int64_t now_ms)
+{
+    watch->state = WATCH_EMPTY;
+    back_off(watch, now_ms, 0);
+    return -1;
+}
+
+int watch_on_line(struct watch *watch, struct json_span line, int64_t now_ms, struct watch_event *ret_event)
+{
+    int type = get_type(json_find(line, (const char *[]){"type", NULL}));
+    struct json_span object = json_find(line, (const char *[]){"object", NULL});
+    char version[WATCH_VERSION_SIZE];
+    if (type < 0 || !object.text)
+        return fail_line(watch, now_ms);
+    *ret_event = (struct watch_event){.type = (enum watch_event_type)type, .object = object};
+    if (type == WATCH_ERROR) {
+        on_error_event(watch, object, now_ms);
+        return 0;
+    }
+    struct json_span span = json_find(object, (const char *[]){"metadata", "resourceVersion", NULL});
+    if (json_span_copy(span, version, sizeof(version)) < 0 || !*version)
+        return fail_line(watch, now_ms);
+    watch->state = WATCH_WATCHING;
+    watch->expired_count = 0;
+    watch->broken_ms = 0;
+    if (type != WATCH_ADDED)
+        watch->is_unordered = false;
+    if (!watch->is_unordered)
+        set_version(watch, version);
+    return 0;
+}
+
+void watch_on_end(struct watch *watch, int64_t now_ms, int64_t lasted_ms, int64_t line_count)
+{
+    if (lasted_ms < SHORT_WATCH_MS && line_count == 0) {
+        back_off(watch, now_ms, 0);
+        return;
+    }
+    watch->expired_count = 0;
+}
