@@ -122,16 +122,16 @@ void json_close_array(struct json_writer *writer)
     close_value(writer, ']');
 }
 
-void json_string_len(struct json_writer *writer, const char *key, const char *value, size_t len)
+void json_text_len(struct json_writer *writer, const char *key, const char *value, size_t len)
 {
     begin(writer, key);
     put_string(writer->out, value, len);
 }
 
-void json_string(struct json_writer *writer, const char *key, const char *value)
+void json_text(struct json_writer *writer, const char *key, const char *value)
 {
     if (value)
-        json_string_len(writer, key, value, strlen(value));
+        json_text_len(writer, key, value, strlen(value));
 }
 
 void json_int(struct json_writer *writer, const char *key, int64_t value)

@@ -46,7 +46,7 @@ int log_level_parse(const char *name, enum log_level *ret_level)
 static void put_json(struct json_writer *writer, const struct log_field *field)
 {
     switch (field->type) {
-    case LOG_FIELD_STRING: json_string(writer, field->key, field->string); break;
+    case LOG_FIELD_STRING: json_text(writer, field->key, field->string); break;
     case LOG_FIELD_INT: json_int(writer, field->key, field->number); break;
     case LOG_FIELD_BOOL: json_bool(writer, field->key, field->number != 0); break;
     case LOG_FIELD_END: break;
@@ -92,9 +92,9 @@ static void open_line(struct json_writer *writer, struct buf *line, enum log_lev
         return;
     }
     json_open_object(writer, NULL);
-    json_string(writer, "ts", now);
-    json_string(writer, "level", level_names[level]);
-    json_string(writer, "msg", message);
+    json_text(writer, "ts", now);
+    json_text(writer, "level", level_names[level]);
+    json_text(writer, "msg", message);
 }
 
 /* A failed write to the log has nowhere to be reported. */

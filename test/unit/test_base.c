@@ -53,7 +53,7 @@ static void test_json_writer_escapes(void **state)
         buf_init(&buf, 256);
         struct json_writer writer;
         json_writer_init(&writer, &buf);
-        json_string_len(&writer, NULL, cases[i].in, cases[i].len);
+        json_text_len(&writer, NULL, cases[i].in, cases[i].len);
         assert_string_equal(buf_text(&buf), cases[i].out);
     }
 }
@@ -71,7 +71,7 @@ static void test_json_writer_places_commas(void **state)
     json_open_object(&writer, NULL);
     json_close_object(&writer);
     json_close_array(&writer);
-    json_string(&writer, "absent", NULL);
+    json_text(&writer, "absent", NULL);
     json_bool(&writer, "b", true);
     json_close_object(&writer);
     assert_string_equal(buf_text(&buf), "{\"a\":[1,{}],\"b\":true}");
