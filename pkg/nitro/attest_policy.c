@@ -160,13 +160,17 @@ int attest_policy_check_debug(const struct attest_policy *policy, const struct a
     return 0;
 }
 
-/* Whether the set says which image runs; PCR3 and PCR4 alone do not. */
+/* Whether the set says which image runs; PCR3 and PCR4 alone do not, nor does a PCR8 that says "not signed".
+ */
 static bool set_counts(const struct attest_measurement *set)
 {
     uint32_t present = 0;
-    for (size_t i = 0; i < set->pcr_count; i++)
-        if (set->pcrs[i].index < ATTEST_PCR_COUNT)
-            present |= UINT32_C(1) << set->pcrs[i].index;
+    for (size_t i = 0; i < set->pcr_count; i++) {
+        unsigned index = set->pcrs[i].index;
+        bool is_unsigned = index == 8 && is_zero(set->pcrs[i].value);
+        if (index < ATTEST_PCR_COUNT && !is_unsigned)
+            present |= UINT32_C(1) << index;
+    }
     return (present & 1U) || (present & 6U) == 6U || (present & 1U << 8);
 }
 
