@@ -30,17 +30,19 @@ missing_packages() {
 as_root() {
   if ((EUID == 0)); then
     "$@"
-  elif command -v sudo >/dev/null; then
-    sudo --preserve-env "$@"
   else
-    die "packages are missing and neither root nor sudo is at hand; as root run: apt-get install ${MISSING[*]}"
+    sudo --preserve-env "$@"
   fi
 }
 
 install_packages() {
+  local log
   export DEBIAN_FRONTEND=noninteractive
-  as_root apt-get update -qq || die "apt-get update failed; is the network, or a mirror, reachable?"
-  as_root apt-get install -y -qq --no-install-recommends "$@" >&2 || die "apt-get could not install: $*"
+  log=$(mktemp)
+  with_progress "apt-get update" "$log" as_root apt-get update -qq || die "is the network, or a mirror, reachable?"
+  with_progress "apt-get install" "$log" as_root apt-get install -y -qq --no-install-recommends "$@" ||
+    die "apt-get could not install: $*"
+  rm -f "$log"
 }
 
 check_cmake() {
@@ -64,6 +66,8 @@ for set in "$@"; do
 done
 mapfile -t MISSING < <(missing_packages "${wanted[@]}" | sort -u)
 if ((${#MISSING[@]} > 0)); then
+  ((EUID == 0)) || command -v sudo >/dev/null ||
+    die "packages are missing, and neither root nor sudo is at hand; as root run: apt-get install ${MISSING[*]}"
   say "installing ${#MISSING[@]} packages: ${MISSING[*]}"
   install_packages "${MISSING[@]}"
 fi
