@@ -44,7 +44,7 @@ void lease_view_observe(struct lease_view *view, struct lease_record *record, in
         view->is_absent = true;
         return;
     }
-    if (!view->is_known || view->is_absent || !is_same(&view->record, record))
+    if (view->is_absent || !is_same(&view->record, record))
         view->changed_ms = now_ms;
     lease_record_done(&view->record);
     view->record = *record;

@@ -35,7 +35,7 @@ struct lease_record {
 
 /* What a candidate knows. */
 struct lease_view {
-    bool is_known;  /* the API server was asked */
+    bool is_known;  /* the record is the newest; false = ask again, the record still counts as seen */
     bool is_absent; /* and there is no such object */
     struct lease_record record;
     int64_t changed_ms; /* monotonic: when the record was first seen as it is */
