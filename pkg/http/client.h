@@ -49,6 +49,7 @@ struct http_request {
     int64_t idle_timeout_ms;  /* 0 = none; no byte for so long ends the transfer with Timeout */
     size_t max_body_bytes;    /* 2xx bodies past it are an error; others are cut at 64 KiB */
     bool direct;              /* never through a proxy */
+    const char *proxy_url;    /* NULL: what the environment names */
     bool accept_gzip;         /* not on streams */
     http_sink *sink;          /* NULL: the body is collected */
     void *sink_ctx;
