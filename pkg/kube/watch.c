@@ -2,6 +2,7 @@
 #include "kube/watch.h"
 
 #include "base/mem.h"
+#include "kube/url.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -41,18 +42,6 @@ static int64_t random_below(struct watch *watch, int64_t bound)
     return (int64_t)(next_random(watch) % (uint64_t)bound);
 }
 
-static void put_encoded(struct buf *out, const char *text)
-{
-    for (; *text; text++) {
-        bool plain = (*text >= '0' && *text <= '9') || (*text >= 'a' && *text <= 'z') ||
-                     (*text >= 'A' && *text <= 'Z') || strchr("-._~", *text);
-        if (plain)
-            buf_putc(out, *text);
-        else
-            buf_printf(out, "%%%02X", (unsigned char)*text);
-    }
-}
-
 static bool has_version(const struct watch *watch)
 {
     return *watch->resource_version && strcmp(watch->resource_version, "0") != 0;
@@ -62,10 +51,10 @@ static void put_list_query(const struct watch *watch, struct buf *query)
 {
     if (watch->state == WATCH_PAGING) {
         buf_printf(query, "limit=%d&continue=", WATCH_PAGE_LIMIT);
-        put_encoded(query, watch->continue_token);
+        url_put_encoded(query, watch->continue_token);
     } else if (watch->state == WATCH_EMPTY && has_version(watch)) {
         buf_puts(query, "resourceVersionMatch=NotOlderThan&resourceVersion=");
-        put_encoded(query, watch->resource_version);
+        url_put_encoded(query, watch->resource_version);
     } else if (!watch->full_list) {
         buf_printf(query, "limit=%d", WATCH_PAGE_LIMIT);
     }
@@ -85,7 +74,7 @@ void watch_next(struct watch *watch, struct buf *query, struct watch_request *re
     watch->is_unordered = !has_version(watch);
     buf_printf(query, "watch=true&allowWatchBookmarks=true&timeoutSeconds=%" PRId64 "&resourceVersion=",
                ret_request->timeout_s);
-    put_encoded(query, watch->resource_version);
+    url_put_encoded(query, watch->resource_version);
 }
 
 static void set_continue(struct watch *watch, const char *token)

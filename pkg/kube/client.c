@@ -1,0 +1,246 @@
+/* The pool is a stack, so that light load stays on few connections. */
+#include "kube/client.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "kube/url.h"
+
+#include <string.h>
+
+enum {
+    POOL_SIZE = 16,
+    DEFAULT_TIMEOUT_MS = 30000,
+    CONNECT_TIMEOUT_MS = 10000,
+    DEFAULT_MAX_BYTES = 4 * 1024 * 1024
+};
+
+struct kube_client {
+    struct kube_client_options options;
+    struct kube_credentials *credentials;
+    char *agent_header;
+    pthread_mutex_t mutex;
+    struct http_client *pool[POOL_SIZE];
+    size_t pool_count;
+};
+
+struct kube_client *kube_client_new(const struct kube_client_options *options)
+{
+    struct kube_client *client = mem_calloc(1, sizeof(*client));
+    const char *suffix = options->agent_suffix;
+    client->options = *options;
+    client->options.agent_suffix = NULL;
+    client->credentials = kube_credentials_new(options->config, options->clock);
+    client->agent_header = mem_printf("User-Agent: tee-controller/%s (linux/amd64)%s%s", TEE_VERSION,
+                                      suffix ? " " : "", suffix ? suffix : "");
+    mutex_init(&client->mutex);
+    return client;
+}
+
+struct kube_client *kube_client_free(struct kube_client *client)
+{
+    if (!client)
+        return NULL;
+    for (size_t i = 0; i < client->pool_count; i++)
+        http_client_free(client->pool[i]);
+    kube_credentials_free(client->credentials);
+    pthread_mutex_destroy(&client->mutex);
+    free(client->agent_header);
+    free(client);
+    return NULL;
+}
+
+static struct http_client *take(struct kube_client *client)
+{
+    LOCK_SCOPE(&client->mutex);
+    return client->pool_count > 0 ? client->pool[--client->pool_count] : NULL;
+}
+
+static void give_back(struct kube_client *client, struct http_client *http)
+{
+    {
+        LOCK_SCOPE(&client->mutex);
+        if (client->pool_count < POOL_SIZE) {
+            client->pool[client->pool_count++] = http;
+            return;
+        }
+    }
+    http_client_free(http);
+}
+
+struct exchange {
+    struct kube_client *client;
+    struct http_client *http;
+    const struct kube_request *request;
+    struct http_response response; /* valid when send_once() succeeds */
+};
+
+static int send_once(struct exchange *exchange, struct error *err)
+{
+    const struct kube_request *request = exchange->request;
+    const struct kube_config *config = exchange->client->options.config;
+    CLEANUP(kube_auth_unrefp) struct kube_auth *auth = NULL;
+    if (kube_credentials_get(exchange->client->credentials, &auth, err) < 0)
+        return -1;
+    CLEANUP(freep) char *url = mem_printf("%s%s", config->server, request->path);
+    CLEANUP(freep)
+    char *content_type = request->content_type ? mem_printf("Content-Type: %s", request->content_type) : NULL;
+    CLEANUP(freep) char *token = auth->token ? mem_printf("Authorization: Bearer %s", auth->token) : NULL;
+    const char *headers[5] = {"Accept: application/json;drop=metadata.managedFields, application/json",
+                              exchange->client->agent_header};
+    size_t count = 2;
+    if (content_type)
+        headers[count++] = content_type;
+    if (token)
+        headers[count++] = token;
+    const struct http_tls tls = {.ca_pem = auth->ca_pem,
+                                 .cert_pem = auth->cert_pem,
+                                 .key_pem = auth->key_pem,
+                                 .server_name = config->tls_server_name,
+                                 .insecure_skip_verify = config->insecure_skip_verify};
+    const struct http_request http_request = {
+        .method = request->method,
+        .url = url,
+        .headers = headers,
+        .body = request->body,
+        .body_len = request->body_len,
+        .tls = &tls,
+        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+        .total_timeout_ms = request->timeout_ms ? request->timeout_ms : DEFAULT_TIMEOUT_MS,
+        .idle_timeout_ms = request->idle_timeout_ms,
+        .max_body_bytes = request->max_body_bytes ? request->max_body_bytes : DEFAULT_MAX_BYTES,
+        .proxy_url = config->proxy_url,
+        .accept_gzip = request->accept_gzip,
+        .sink = request->sink,
+        .sink_ctx = request->sink_ctx,
+        .stop = request->stop,
+    };
+    int result = http_perform(exchange->http, &http_request, &exchange->response, err);
+    if (token)
+        explicit_bzero(token, strlen(token));
+    return result;
+}
+
+static int send_observed(struct exchange *exchange, struct error *err)
+{
+    const struct kube_client_options *options = &exchange->client->options;
+    int64_t start_ms = clock_mono_ms(options->clock);
+    int result = send_once(exchange, err);
+    int code = result == 0 ? (int)exchange->response.status : 0;
+    if (options->observe)
+        options->observe(options->ctx, exchange->request->method, code,
+                         clock_mono_ms(options->clock) - start_ms);
+    return result;
+}
+
+static void log_warning(const struct exchange *exchange)
+{
+    const char *warning = http_client_get_header(exchange->http, "Warning");
+    if (warning)
+        log_debug(NULL, "API server warned", STR("warning", warning),
+                  STR("method", exchange->request->method));
+}
+
+static int finish(struct exchange *exchange, struct buf *ret_body, struct kube_status *status,
+                  struct error *err)
+{
+    const struct http_response *response = &exchange->response;
+    const struct buf *body = &response->body;
+    log_warning(exchange);
+    if (response->status >= 200 && response->status < 300) {
+        if (ret_body && buf_append(ret_body, buf_text(body), body->len) < 0)
+            return error_set(err, ERROR_INVALID, "BodyTooLarge", "the answer is larger than %zu bytes",
+                             ret_body->max);
+        return 0;
+    }
+    kube_status_decode((int)response->status, buf_text(body), body->len, status);
+    if (response->retry_after_ms > status->retry_after_ms)
+        status->retry_after_ms = response->retry_after_ms;
+    return kube_status_to_error(status, err);
+}
+
+/* One request, and a second one with fresh credentials if the first was answered 401. */
+static int perform(struct exchange *exchange, struct buf *ret_body, struct kube_status *status,
+                   struct error *err)
+{
+    if (send_observed(exchange, err) < 0)
+        return -1;
+    if (exchange->response.status == 401) {
+        http_response_done(&exchange->response);
+        kube_credentials_expire(exchange->client->credentials);
+        if (send_observed(exchange, err) < 0)
+            return -1;
+    }
+    int result = finish(exchange, ret_body, status, err);
+    http_response_done(&exchange->response);
+    return result;
+}
+
+int kube_perform(struct kube_client *client, const struct kube_request *request, struct buf *ret_body,
+                 struct error *err)
+{
+    struct exchange exchange = {.client = client, .request = request, .http = take(client)};
+    struct kube_status status = {0};
+    if (!exchange.http)
+        exchange.http = http_client_new();
+    int result = perform(&exchange, ret_body, &status, err);
+    give_back(client, exchange.http);
+    if (result == 0)
+        return 0;
+    if (request->ret_status)
+        *request->ret_status = status;
+    return error_wrap(err, "%s %.*s", request->method, (int)strcspn(request->path, "?"), request->path);
+}
+
+int kube_get(struct kube_client *client, const char *path, int64_t timeout_ms, struct buf *ret_body,
+             struct error *err)
+{
+    const struct kube_request request = {.method = "GET", .path = path, .timeout_ms = timeout_ms};
+    return kube_perform(client, &request, ret_body, err);
+}
+
+int kube_patch(struct kube_client *client, const struct kube_patch *patch, struct buf *ret_body,
+               struct error *err)
+{
+    static const struct {
+        const char *content_type, *query;
+    } forms[] = {
+        [KUBE_PATCH_APPLY] = {"application/apply-patch+yaml", "&force=true"},
+        [KUBE_PATCH_JSON] = {"application/json-patch+json", ""},
+        [KUBE_PATCH_MERGE] = {"application/merge-patch+json", ""},
+    };
+    CLEANUP(freep)
+    char *path =
+        mem_printf("%s?fieldManager=%s%s", patch->path, patch->field_manager, forms[patch->type].query);
+    const struct kube_request request = {.method = "PATCH",
+                                         .path = path,
+                                         .content_type = forms[patch->type].content_type,
+                                         .body = patch->body,
+                                         .body_len = patch->body_len,
+                                         .timeout_ms = patch->timeout_ms};
+    return kube_perform(client, &request, ret_body, err);
+}
+
+/* Names come from objects and flags: what is not plain in a path is encoded. */
+static void put_segment(struct buf *out, const char *text)
+{
+    buf_putc(out, '/');
+    url_put_encoded(out, text);
+}
+
+char *kube_path(const struct kube_resource *resource, const char *name_space, const char *name)
+{
+    struct buf out;
+    buf_init(&out, 4096);
+    buf_puts(&out, *resource->group ? "/apis" : "/api");
+    if (*resource->group)
+        put_segment(&out, resource->group);
+    put_segment(&out, resource->version);
+    if (name_space) {
+        buf_puts(&out, "/namespaces");
+        put_segment(&out, name_space);
+    }
+    put_segment(&out, resource->plural);
+    if (name)
+        put_segment(&out, name);
+    return buf_steal(&out);
+}

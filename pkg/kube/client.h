@@ -1,0 +1,79 @@
+/* client: requests to the API server.
+ *
+ * Model: kube_perform() sends one request with our credentials and turns every answer but 2xx into an error
+ * (status.h). Connections are kept in a pool of HTTP clients that grows with the number of threads that ask
+ * at the same time. A 401 is repeated once with credentials read anew. There are no other repeats: the caller
+ * decides. kube_get(), kube_patch() and the path helpers are the forms that are used most.
+ * Threads: any.   Ownership: a request borrows all; answers go into the caller's buf.
+ * Limits: 4 MiB an answer unless the request says otherwise; 16 idle connections.
+ * Errors: status.h's, http/client.h's, and credentials.h's at the first use. */
+#ifndef TEE_KUBE_CLIENT_H
+#define TEE_KUBE_CLIENT_H
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "http/client.h"
+#include "kube/credentials.h"
+#include "kube/status.h"
+
+struct kube_client;
+
+struct kube_client_options {
+    const struct kube_config *config; /* borrowed */
+    const struct clock *clock;
+    const char *agent_suffix; /* NULL, or what follows in User-Agent: who we are for the audit log */
+    /* Called after each answer, for the metrics; code 0 = none came. May be NULL. */
+    void (*observe)(void *ctx, const char *method, int code, int64_t duration_ms);
+    void *ctx;
+};
+
+struct kube_request {
+    const char *method;
+    const char *path;         /* /api..., query included */
+    const char *content_type; /* NULL without a body */
+    const char *body;
+    size_t body_len;
+    int64_t timeout_ms;      /* total; 0 = 30 s */
+    int64_t idle_timeout_ms; /* 0 = none */
+    size_t max_body_bytes;   /* 0 = 4 MiB */
+    bool accept_gzip;
+    http_sink *sink; /* NULL: into ret_body */
+    void *sink_ctx;
+    struct stop *stop;              /* may be NULL */
+    struct kube_status *ret_status; /* may be NULL; filled when kube_perform() fails, code 0 = no answer */
+};
+
+enum kube_patch_type {
+    KUBE_PATCH_APPLY, /* server-side apply with force; the path names the subresource */
+    KUBE_PATCH_JSON,
+    KUBE_PATCH_MERGE
+};
+
+struct kube_patch {
+    enum kube_patch_type type;
+    const char *path; /* of the object, or its /status */
+    const char *field_manager;
+    const char *body;
+    size_t body_len;
+    int64_t timeout_ms; /* 0 = 30 s */
+};
+
+struct kube_resource {
+    const char *group; /* "" = the core group */
+    const char *version;
+    const char *plural;
+};
+
+struct kube_client *kube_client_new(const struct kube_client_options *options);
+struct kube_client *kube_client_free(struct kube_client *client);
+/* ret_body may be NULL; else it is initialised by the caller and gets the 2xx body appended. */
+MUST_CHECK int kube_perform(struct kube_client *client, const struct kube_request *request,
+                            struct buf *ret_body, struct error *err);
+MUST_CHECK int kube_get(struct kube_client *client, const char *path, int64_t timeout_ms,
+                        struct buf *ret_body, struct error *err);
+MUST_CHECK int kube_patch(struct kube_client *client, const struct kube_patch *patch, struct buf *ret_body,
+                          struct error *err);
+/* name_space NULL: across or without namespaces; name NULL: the collection. The caller frees. */
+char *kube_path(const struct kube_resource *resource, const char *name_space, const char *name);
+
+#endif

@@ -1,0 +1,36 @@
+/* credentials: the bytes that we authenticate with, fresh from their files.
+ *
+ * Model: a struct kube_auth is an immutable set (token, CA, client certificate, key). Asking for it re-reads
+ * the files that the configuration names when the last reading is 60 s old or was asked for; a set is
+ * replaced whole. A file that cannot be read keeps its last content, since a kubelet may be in the middle of
+ * writing it. Threads: any.   Ownership: the configuration is borrowed and must outlive this; a set is
+ * reference-counted. Limits: 64 KiB a token, 1 MiB a PEM file.   Errors: from the first reading only:
+ * file.h's, ERROR_INVALID (BadToken). */
+#ifndef TEE_KUBE_CREDENTIALS_H
+#define TEE_KUBE_CREDENTIALS_H
+
+#include "base/clock.h"
+#include "base/ref.h"
+#include "kube/config.h"
+
+struct kube_auth {
+    struct ref ref;
+    char *token; /* NULL where there is none; so are the others */
+    char *ca_pem;
+    char *cert_pem;
+    char *key_pem;
+};
+
+struct kube_credentials;
+
+struct kube_credentials *kube_credentials_new(const struct kube_config *config, const struct clock *clock);
+struct kube_credentials *kube_credentials_free(struct kube_credentials *credentials);
+/* A reference that the caller gives back. */
+MUST_CHECK int kube_credentials_get(struct kube_credentials *credentials, struct kube_auth **ret_auth,
+                                    struct error *err);
+/* The next _get reads the files. */
+void kube_credentials_expire(struct kube_credentials *credentials);
+void kube_auth_unref(struct kube_auth *auth);
+void kube_auth_unrefp(struct kube_auth **auth);
+
+#endif
