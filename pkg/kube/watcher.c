@@ -1,0 +1,253 @@
+/* One loop: ask the machine, perform, report. Bodies are never collected: the scanners take them from the
+ * transfer's own chunks. */
+#include "kube/watcher.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "kube/url.h"
+
+#include <string.h>
+
+enum {
+    IDLE_TIMEOUT_MS = 70000,
+    LIST_TIMEOUT_MS = 600000,
+    LIST_IDLE_TIMEOUT_MS = 60000,
+    WATCH_GRACE_MS = 30000
+};
+#define MAX_LIST_BYTES   ((size_t)4 << 30)
+#define MAX_STREAM_BYTES (SIZE_MAX / 2)
+
+struct watcher {
+    struct watcher_options options;
+    char *selector; /* encoded, or NULL */
+    struct watch watch;
+    struct stop stop;
+    pthread_t thread;
+    struct line_scan lines;
+    struct list_scan list;
+    bool is_list_complete; /* of the present list, all pages */
+    bool has_ended;        /* the stream brought an ERROR event or nonsense and is to be closed */
+    atomic_int_least64_t list_count, watch_count, event_count, failure_count, oversized_count;
+};
+
+static int64_t now_mono_ms(void)
+{
+    return clock_mono_ms(clock_real());
+}
+
+static void tell_fresh(const struct watcher *watcher)
+{
+    watcher->options.owner.fresh(watcher->options.owner.ctx, now_mono_ms());
+}
+
+static void report_failure(struct watcher *watcher, const struct kube_status *status, const struct error *err)
+{
+    if (stop_is_requested(&watcher->stop))
+        return;
+    atomic_fetch_add(&watcher->failure_count, 1);
+    log_debug(NULL, "Watch request failed", STR("reason", err->reason), STR("error", err->text));
+    watcher->options.owner.failed(watcher->options.owner.ctx, err);
+    watch_on_failure(&watcher->watch, now_mono_ms(), status);
+}
+
+static int on_item(void *ctx, const char *text, size_t len, struct error *err)
+{
+    struct watcher *watcher = ctx;
+    (void)err;
+    atomic_fetch_add(&watcher->event_count, 1);
+    watcher->options.owner.object(watcher->options.owner.ctx, WATCH_ADDED, text, len);
+    return 0;
+}
+
+static int feed_list(void *ctx, const char *data, size_t len, struct error *err)
+{
+    struct watcher *watcher = ctx;
+    return list_scan_feed(&watcher->list, data, len, err);
+}
+
+static int request_page(struct watcher *watcher, const char *path, struct kube_status *ret_status,
+                        struct error *err)
+{
+    const struct kube_request request = {
+        .method = "GET",
+        .path = path,
+        .timeout_ms = LIST_TIMEOUT_MS,
+        .idle_timeout_ms = LIST_IDLE_TIMEOUT_MS,
+        .max_body_bytes = MAX_LIST_BYTES,
+        .accept_gzip = true,
+        .sink = feed_list,
+        .sink_ctx = watcher,
+        .stop = &watcher->stop,
+        .ret_status = ret_status,
+    };
+    if (kube_perform(watcher->options.client, &request, NULL, err) < 0)
+        return -1;
+    return list_scan_finish(&watcher->list, err);
+}
+
+static void run_page(struct watcher *watcher, const char *path, bool is_new_list)
+{
+    const struct watcher_owner *owner = &watcher->options.owner;
+    struct kube_status status = {0};
+    struct error err = {0};
+    if (is_new_list) {
+        atomic_fetch_add(&watcher->list_count, 1);
+        watcher->is_list_complete = true;
+        owner->begin_list(owner->ctx);
+    }
+    list_scan_init(&watcher->list, on_item, watcher);
+    if (request_page(watcher, path, &status, &err) < 0) {
+        report_failure(watcher, &status, &err);
+    } else {
+        atomic_fetch_add(&watcher->oversized_count, watcher->list.oversized_count);
+        if (watcher->list.oversized_count > 0)
+            watcher->is_list_complete = false;
+        watch_on_page(&watcher->watch, buf_text(&watcher->list.resource_version),
+                      buf_text(&watcher->list.continue_token));
+        if (watcher->watch.state == WATCH_LISTED) {
+            owner->end_list(owner->ctx, watcher->watch.resource_version, watcher->is_list_complete);
+            tell_fresh(watcher);
+        }
+    }
+    list_scan_done(&watcher->list);
+}
+
+static int on_line(void *ctx, const char *text, size_t len, struct error *err)
+{
+    struct watcher *watcher = ctx;
+    const struct watcher_owner *owner = &watcher->options.owner;
+    struct watch_event event = {0};
+    int64_t now_ms = now_mono_ms();
+    if (watch_on_line(&watcher->watch, (struct json_span){text, len}, now_ms, &event) < 0) {
+        watcher->has_ended = true;
+        return error_set(err, ERROR_UNAVAILABLE, "MalformedEvent", "a watch event was not understood");
+    }
+    if (event.type == WATCH_ERROR) {
+        struct kube_status status;
+        kube_status_decode(0, event.object.text, event.object.len, &status);
+        watcher->has_ended = true;
+        return kube_status_to_error(&status, err);
+    }
+    atomic_fetch_add(&watcher->event_count, 1);
+    if (event.type == WATCH_BOOKMARK)
+        owner->bookmark(owner->ctx, watcher->watch.resource_version);
+    else
+        owner->object(owner->ctx, event.type, event.object.text, event.object.len);
+    return 0;
+}
+
+static int feed_stream(void *ctx, const char *data, size_t len, struct error *err)
+{
+    struct watcher *watcher = ctx;
+    if (line_scan_feed(&watcher->lines, data, len, err) < 0)
+        return -1;
+    tell_fresh(watcher);
+    return 0;
+}
+
+static void end_stream(struct watcher *watcher, int64_t start_ms, const struct kube_status *status,
+                       const struct error *err)
+{
+    int64_t now_ms = now_mono_ms();
+    if (watcher->has_ended) {
+        /* The machine has dealt with it. */
+        atomic_fetch_add(&watcher->failure_count, 1);
+        watcher->options.owner.failed(watcher->options.owner.ctx, err);
+    } else if (err->kind != ERROR_NONE) {
+        report_failure(watcher, status, err);
+    } else {
+        watch_on_end(&watcher->watch, now_ms, now_ms - start_ms, watcher->lines.line_count);
+    }
+}
+
+static void run_stream(struct watcher *watcher, const char *path, int64_t timeout_s)
+{
+    struct kube_status status = {0};
+    struct error err = {0};
+    int64_t idle_ms = watcher->options.idle_timeout_ms;
+    const struct kube_request request = {
+        .method = "GET",
+        .path = path,
+        .timeout_ms = timeout_s * 1000 + WATCH_GRACE_MS,
+        .idle_timeout_ms = idle_ms ? idle_ms : IDLE_TIMEOUT_MS,
+        .max_body_bytes = MAX_STREAM_BYTES,
+        .sink = feed_stream,
+        .sink_ctx = watcher,
+        .stop = &watcher->stop,
+        .ret_status = &status,
+    };
+    int64_t start_ms = now_mono_ms();
+    atomic_fetch_add(&watcher->watch_count, 1);
+    watcher->has_ended = false;
+    line_scan_init(&watcher->lines, on_line, watcher);
+    if (kube_perform(watcher->options.client, &request, NULL, &err) == 0)
+        error_clear(&err);
+    atomic_fetch_add(&watcher->oversized_count, watcher->lines.oversized_count);
+    end_stream(watcher, start_ms, &status, &err);
+    line_scan_done(&watcher->lines);
+}
+
+static void *run(void *ctx)
+{
+    struct watcher *watcher = ctx;
+    while (!stop_is_requested(&watcher->stop)) {
+        CLEANUP(buf_done) struct buf path;
+        struct watch_request request;
+        buf_init(&path, 64 * 1024);
+        buf_printf(&path, "%s?", watcher->options.path);
+        if (watcher->selector)
+            buf_printf(&path, "labelSelector=%s&", watcher->selector);
+        watch_next(&watcher->watch, &path, &request);
+        if (request.delay_ms > 0 && stop_wait(&watcher->stop, request.delay_ms))
+            break;
+        if (request.is_watch)
+            run_stream(watcher, buf_text(&path), request.timeout_s);
+        else
+            run_page(watcher, buf_text(&path), request.is_new_list);
+    }
+    return NULL;
+}
+
+static char *encode_selector(const char *selector)
+{
+    struct buf out;
+    buf_init(&out, 16 * 1024);
+    url_put_encoded(&out, selector);
+    return buf_steal(&out);
+}
+
+struct watcher *watcher_start(const struct watcher_options *options)
+{
+    struct watcher *watcher = mem_calloc(1, sizeof(*watcher));
+    watcher->options = *options;
+    if (options->selector && *options->selector)
+        watcher->selector = encode_selector(options->selector);
+    watch_init(&watcher->watch, options->seed);
+    stop_init(&watcher->stop);
+    watcher->thread = thread_start("watcher", run, watcher);
+    return watcher;
+}
+
+struct watcher *watcher_free(struct watcher *watcher)
+{
+    if (!watcher)
+        return NULL;
+    stop_request(&watcher->stop);
+    thread_join(watcher->thread);
+    stop_done(&watcher->stop);
+    watch_done(&watcher->watch);
+    free(watcher->selector);
+    free(watcher);
+    return NULL;
+}
+
+struct watcher_counts watcher_get_counts(struct watcher *watcher)
+{
+    return (struct watcher_counts){
+        .lists = atomic_load(&watcher->list_count),
+        .watches = atomic_load(&watcher->watch_count),
+        .events = atomic_load(&watcher->event_count),
+        .failures = atomic_load(&watcher->failure_count),
+        .oversized = atomic_load(&watcher->oversized_count),
+    };
+}

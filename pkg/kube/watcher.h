@@ -1,0 +1,54 @@
+/* watcher: the thread that keeps its owner up to date on one resource.
+ *
+ * Model: drives the machine of watch.h over HTTP. The owner gets, always from this one thread: begin_list;
+ * then every listed object as ADDED; end_list; then the events of the watch. A list that fails in the middle
+ * begins again with another begin_list. Invariant: an object that the owner has and that was given neither in
+ * a finished list nor by an event since is gone; so removal of what was not seen belongs into end_list, and
+ * there only if `is_complete` (an object past the size limit was skipped otherwise). 70 s without a byte on a
+ * watch (bookmarks come every 60 s) end it, and it is resumed without a list. Threads: start and free from
+ * one; counts from any. Callbacks must not block for long and not call back. Ownership: client and path are
+ * borrowed, texts in callbacks too.   Limits: json_scan.h's. Errors: none is final; each is told through
+ * `failed` and retried. */
+#ifndef TEE_KUBE_WATCHER_H
+#define TEE_KUBE_WATCHER_H
+
+#include "kube/client.h"
+#include "kube/watch.h"
+
+struct watcher_owner {
+    void *ctx;
+    void (*begin_list)(void *ctx);
+    void (*object)(void *ctx, enum watch_event_type type, const char *json, size_t len);
+    void (*end_list)(void *ctx, const char *resource_version, bool is_complete);
+    void (*bookmark)(void *ctx, const char *resource_version);
+    /* The server was heard at this monotonic time, and everything it said before was handed on. */
+    void (*fresh)(void *ctx, int64_t mono_ms);
+    /* A request failed; err is borrowed. */
+    void (*failed)(void *ctx, const struct error *err);
+};
+
+struct watcher_options {
+    struct kube_client *client;
+    const char *path;     /* of the collection, kube_path() */
+    const char *selector; /* label selector, or NULL */
+    struct watcher_owner owner;
+    int64_t idle_timeout_ms; /* 0 = 70 s */
+    uint64_t seed;           /* of the jitter */
+};
+
+struct watcher_counts {
+    int64_t lists;
+    int64_t watches;
+    int64_t events;
+    int64_t failures;
+    int64_t oversized;
+};
+
+struct watcher;
+
+struct watcher *watcher_start(const struct watcher_options *options);
+/* Ends the request in flight and joins the thread. */
+struct watcher *watcher_free(struct watcher *watcher);
+struct watcher_counts watcher_get_counts(struct watcher *watcher);
+
+#endif
