@@ -1,0 +1,246 @@
+/* One loop: decide, one request, remember. The fast path is a PUT with the resourceVersion of the last
+ * answer; any failure that may mean "the object is not what we think" is followed by a GET. */
+#include "kube/leader.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <openssl/rand.h>
+#include <string.h>
+
+enum { MIN_CALL_MS = 1000, MAX_LEASE_BYTES = 256 * 1024 };
+
+struct leader {
+    struct leader_options options;
+    struct kube_client *client;
+    char *agent_suffix;
+    char *collection_path;
+    char *path;
+    struct lease_view view;
+    bool is_leading; /* of the thread; what others see is until_ms */
+    struct stop stop;
+    pthread_t thread;
+    atomic_int_least64_t until_ms;
+    atomic_int_least64_t transitions;
+    atomic_int_least64_t contact_ms;
+};
+
+static int64_t now_mono_ms(void)
+{
+    return clock_mono_ms(clock_real());
+}
+
+int64_t leader_ms_left(const struct leader *leader)
+{
+    int64_t left_ms = atomic_load(&leader->until_ms) - now_mono_ms();
+    return left_ms > 0 ? left_ms : 0;
+}
+
+int64_t leader_get_transitions(const struct leader *leader)
+{
+    return atomic_load(&leader->transitions);
+}
+
+int64_t leader_get_contact_ms(const struct leader *leader)
+{
+    return atomic_load(&leader->contact_ms);
+}
+
+static int64_t get_call_timeout(const struct leader *leader)
+{
+    int64_t half_ms = leader->options.times.renew_deadline_ms / 2;
+    return half_ms > MIN_CALL_MS ? half_ms : MIN_CALL_MS;
+}
+
+/* Sends the record, or a GET for NULL, and keeps the answer in the view. */
+static int call(struct leader *leader, const struct lease_record *record, int64_t timeout_ms,
+                struct error *err)
+{
+    CLEANUP(buf_done) struct buf body;
+    CLEANUP(buf_done) struct buf answer;
+    buf_init(&body, MAX_LEASE_BYTES);
+    buf_init(&answer, MAX_LEASE_BYTES);
+    struct kube_request request = {.method = "GET", .path = leader->path, .timeout_ms = timeout_ms};
+    if (record) {
+        lease_encode(record, leader->options.name_space, leader->options.name, &body);
+        request.method = record->metadata ? "PUT" : "POST";
+        request.path = record->metadata ? leader->path : leader->collection_path;
+        request.content_type = "application/json";
+        request.body = buf_text(&body);
+        request.body_len = body.len;
+    }
+    struct lease_record seen = {0};
+    int result = kube_perform(leader->client, &request, &answer, err);
+    if (result == 0 || err->kind != ERROR_UNAVAILABLE)
+        atomic_store(&leader->contact_ms, now_mono_ms());
+    if (result < 0 || lease_decode(buf_text(&answer), answer.len, &seen, err) < 0)
+        return -1;
+    lease_view_observe(&leader->view, &seen, now_mono_ms());
+    return 0;
+}
+
+static void lose(struct leader *leader)
+{
+    atomic_store(&leader->until_ms, 0);
+    if (!leader->is_leading)
+        return;
+    leader->is_leading = false;
+    leader->options.lost(leader->options.ctx);
+}
+
+static void hold_until(struct leader *leader, int64_t until_ms)
+{
+    atomic_store(&leader->transitions, leader->view.record.transitions);
+    atomic_store(&leader->until_ms, until_ms);
+    if (leader->is_leading)
+        return;
+    leader->is_leading = true;
+    leader->options.gained(leader->options.ctx, leader->view.record.transitions);
+}
+
+/* Without a known state the next step is a GET. A definite "somebody else wrote" or "it is gone" ends the
+ * right to act at once; where the outcome is unknown it lasts as long as it was granted. */
+static void on_failure(struct leader *leader, const struct error *err)
+{
+    log_debug(NULL, "Lease call failed", STR("reason", err->reason), STR("error", err->text));
+    leader->view.is_known = false;
+    if (err->kind == ERROR_CONFLICT || err->kind == ERROR_ABSENT)
+        atomic_store(&leader->until_ms, 0);
+}
+
+static void look(struct leader *leader)
+{
+    struct error err = {0};
+    if (call(leader, NULL, get_call_timeout(leader), &err) == 0)
+        return;
+    if (err.kind == ERROR_ABSENT) {
+        lease_view_observe(&leader->view, NULL, now_mono_ms());
+        return;
+    }
+    log_debug(NULL, "Lease call failed", STR("reason", err.reason), STR("error", err.text));
+}
+
+static void hold(struct leader *leader)
+{
+    struct error err = {0};
+    CLEANUP(lease_record_done)
+    struct lease_record record = lease_plan_hold(&leader->view, leader->options.identity,
+                                                 &leader->options.times, clock_wall_ms(clock_real()));
+    int64_t sent_ms = now_mono_ms();
+    if (call(leader, &record, get_call_timeout(leader), &err) < 0)
+        on_failure(leader, &err);
+    else
+        hold_until(leader, sent_ms + leader->options.times.renew_deadline_ms);
+}
+
+/* 1 to 2.2 times the retry period, so that candidates do not ask in step. */
+static int64_t get_jittered_retry(const struct leader *leader)
+{
+    uint32_t random = 0;
+    RAND_bytes((unsigned char *)&random, sizeof(random));
+    int64_t retry_ms = leader->options.times.retry_ms;
+    return retry_ms + (int64_t)((uint64_t)retry_ms * 12 / 10 * random >> 32);
+}
+
+/* One decision; yields how long to wait before the next. */
+static int64_t step(struct leader *leader)
+{
+    int64_t wait_ms = 0;
+    const struct lease_times *times = &leader->options.times;
+    if (!leader->view.is_known)
+        look(leader);
+    enum lease_action action =
+        lease_decide(&leader->view, leader->options.identity, times, now_mono_ms(), &wait_ms);
+    if (action == LEASE_CREATE || action == LEASE_ACQUIRE || action == LEASE_RENEW)
+        hold(leader);
+    else if (action == LEASE_WAIT)
+        leader->view.is_known = false;
+    if (leader_ms_left(leader) == 0)
+        lose(leader);
+    if (action == LEASE_WAIT && wait_ms < times->retry_ms)
+        return wait_ms;
+    return leader->is_leading ? times->retry_ms : get_jittered_retry(leader);
+}
+
+static void release(struct leader *leader)
+{
+    struct error err = {0};
+    bool was_leading = leader->is_leading;
+    int64_t left_ms = leader_ms_left(leader);
+    lose(leader);
+    if (!was_leading || left_ms == 0 || !leader->view.is_known)
+        return;
+    CLEANUP(lease_record_done)
+    struct lease_record record = lease_plan_release(&leader->view, clock_wall_ms(clock_real()));
+    int64_t timeout_ms = leader->options.times.retry_ms;
+    if (call(leader, &record, timeout_ms < left_ms ? timeout_ms : left_ms, &err) < 0)
+        log_debug(NULL, "Lease was not released", STR("reason", err.reason), STR("error", err.text));
+}
+
+/* While leading, no wait goes past the time that is left: the loss is noticed when it happens. */
+static void *run(void *ctx)
+{
+    struct leader *leader = ctx;
+    while (!stop_is_requested(&leader->stop)) {
+        int64_t wait_ms = step(leader);
+        int64_t left_ms = leader_ms_left(leader);
+        if (leader->is_leading && left_ms < wait_ms)
+            wait_ms = left_ms;
+        stop_wait(&leader->stop, wait_ms > 0 ? wait_ms : 1);
+        if (leader->is_leading && leader_ms_left(leader) == 0)
+            lose(leader);
+    }
+    release(leader);
+    return NULL;
+}
+
+int leader_start(const struct leader_options *options, struct leader **ret_leader, struct error *err)
+{
+    static const struct kube_resource leases = {"coordination.k8s.io", "v1", "leases"};
+    if (lease_times_check(&options->times, err) < 0)
+        return -1;
+    struct leader *leader = mem_calloc(1, sizeof(*leader));
+    leader->options = *options;
+    leader->agent_suffix = mem_printf("leader-election %s", options->identity);
+    leader->collection_path = kube_path(&leases, options->name_space, NULL);
+    leader->path = kube_path(&leases, options->name_space, options->name);
+    leader->client = kube_client_new(&(struct kube_client_options){.config = options->config,
+                                                                   .clock = clock_real(),
+                                                                   .agent_suffix = leader->agent_suffix,
+                                                                   .observe = options->observe,
+                                                                   .ctx = options->ctx});
+    stop_init(&leader->stop);
+    leader->thread = thread_start("leader", run, leader);
+    *ret_leader = leader;
+    return 0;
+}
+
+struct leader *leader_free(struct leader *leader)
+{
+    if (!leader)
+        return NULL;
+    stop_request(&leader->stop);
+    thread_join(leader->thread);
+    stop_done(&leader->stop);
+    kube_client_free(leader->client);
+    lease_view_done(&leader->view);
+    free(leader->agent_suffix);
+    free(leader->collection_path);
+    free(leader->path);
+    free(leader);
+    return NULL;
+}
+
+char *leader_identity_new(void)
+{
+    char host[256] = "";
+    unsigned char id[16];
+    gethostname(host, sizeof(host) - 1);
+    host[63] = '\0';
+    RAND_bytes(id, sizeof(id));
+    id[6] = (unsigned char)((id[6] & 0x0f) | 0x40);
+    id[8] = (unsigned char)((id[8] & 0x3f) | 0x80);
+    return mem_printf("%s_%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", host, id[0],
+                      id[1], id[2], id[3], id[4], id[5], id[6], id[7], id[8], id[9], id[10], id[11], id[12],
+                      id[13], id[14], id[15]);
+}
