@@ -266,6 +266,47 @@ static void test_certificates(void **state)
     }
 }
 
+static void lengthen_paths(void *ctx, struct pki_cert_spec *cert)
+{
+    (void)ctx;
+    if (cert->level == PKI_REGION || cert->level == PKI_ZONAL)
+        cert->basic_constraints = "critical,CA:TRUE,pathlen:5";
+}
+
+/* With path lengths that allow any order, the order itself must be refused. */
+static void test_order_alone(void **state)
+{
+    struct scene *scene = *state;
+    scene_reset(scene);
+    scene->defects.edit_cert = lengthen_paths;
+    const struct pki_span *der = scene_chain(scene)->der;
+    static const size_t orders[][PKI_LEAF] = {{0, 1, 2, 3}, {0, 2, 1, 3}};
+    for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
+        struct attest_doc doc = {.timestamp_ms = scene->spec.timestamp_ms, .cabundle_count = PKI_LEAF};
+        struct attest_chain chain = {.leaf_key = NULL};
+        struct error err = {.kind = ERROR_NONE};
+        for (size_t k = 0; k < PKI_LEAF; k++)
+            doc.cabundle[k] = (struct attest_span){der[orders[i][k]].data, der[orders[i][k]].len};
+        doc.certificate = (struct attest_span){der[PKI_LEAF].data, der[PKI_LEAF].len};
+        int got = attest_chain_verify(&doc, &scene->roots, scene_now_ms, &chain, &err);
+        attest_chain_done(&chain);
+        assert_int_equal(got, i == 0 ? 0 : -1);
+        assert_string_equal(err.text,
+                            i == 0 ? "" : "certificate 2 above the document: the bundle is out of order");
+    }
+}
+
+static void test_long_bundle_is_not_looked_at(void **state)
+{
+    struct scene *scene = *state;
+    struct attest_result result;
+    scene_reset(scene);
+    a_hundred(scene);
+    scene_sign(scene);
+    scene_verify(scene, &result);
+    assert_string_equal(result.message, "the bundle has 100 certificates");
+}
+
 static void test_roots_from_pem(void **state)
 {
     const struct scene *scene = *state;
@@ -294,8 +335,8 @@ static void test_roots_from_pem(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bundles),
-        cmocka_unit_test(test_certificates),
+        cmocka_unit_test(test_bundles),        cmocka_unit_test(test_certificates),
+        cmocka_unit_test(test_order_alone),    cmocka_unit_test(test_long_bundle_is_not_looked_at),
         cmocka_unit_test(test_roots_from_pem),
     };
     return cmocka_run_group_tests(tests, scene_new, scene_free);
