@@ -136,6 +136,23 @@ static void test_keep_alive_and_idle_connections(void **state)
     close(idle);
 }
 
+/* More than the server takes: those that wait are served when others go. */
+static void test_idle_crowd(void **state)
+{
+    (void)state;
+    struct http_server *server = start();
+    int crowd[100];
+    for (size_t i = 0; i < ARRAY_LEN(crowd); i++)
+        crowd[i] = dial(http_server_get_port(server, 0));
+    for (size_t i = 0; i < ARRAY_LEN(crowd); i++)
+        close(crowd[i]);
+    char *got =
+        exchange(http_server_get_port(server, 0), "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n");
+    assert_non_null(strstr(got, "ok[]"));
+    free(got);
+    http_server_free(server);
+}
+
 static void test_address_in_use(void **state)
 {
     (void)state;
@@ -179,7 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_routes),         cmocka_unit_test(test_large_answer_is_whole),
         cmocka_unit_test(test_address_in_use), cmocka_unit_test(test_keep_alive_and_idle_connections),
-        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_addresses),      cmocka_unit_test(test_idle_crowd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
