@@ -24,72 +24,73 @@ static uint8_t *bytes_of(const char *hex, size_t *ret_len)
     return bytes;
 }
 
+static const struct {
+    const char *hex;
+    int expected;
+    enum cbor_type type;
+    uint64_t value;
+    size_t len;
+} item_cases[] = {
+    {"00", 0, CBOR_UINT, 0, 0},
+    {"17", 0, CBOR_UINT, 23, 0},
+    {"1818", 0, CBOR_UINT, 24, 0},
+    {"190100", 0, CBOR_UINT, 256, 0},
+    {"1a00010000", 0, CBOR_UINT, 65536, 0},
+    {"1b0000000100000000", 0, CBOR_UINT, UINT64_C(1) << 32, 0},
+    {"1bffffffffffffffff", 0, CBOR_UINT, UINT64_MAX, 0},
+    {"3822", 0, CBOR_NEGATIVE, 34, 0},
+    {"40", 0, CBOR_BYTES, 0, 0},
+    {"43010203", 0, CBOR_BYTES, 3, 3},
+    {"6161", 0, CBOR_TEXT, 1, 1},
+    {"80", 0, CBOR_ARRAY, 0, 0},
+    {"8100", 0, CBOR_ARRAY, 1, 0},
+    {"a10000", 0, CBOR_MAP, 1, 0},
+    {"9f", 0, CBOR_ARRAY, 0, 0},
+    {"bf", 0, CBOR_MAP, 0, 0},
+    {"d2", 0, CBOR_TAG, 18, 0},
+    {"f6", 0, CBOR_NULL, 0, 0},
+    {"f4", 0, CBOR_SIMPLE, 0, 0},
+    {"f820", 0, CBOR_SIMPLE, 0, 0},
+    {"fb0000000000000000", 0, CBOR_SIMPLE, 0, 0},
+    {"", -1, 0, 0, 0},
+    {"1817", -1, 0, 0, 0}, /* not the shortest form */
+    {"1900ff", -1, 0, 0, 0},
+    {"1a0000ffff", -1, 0, 0, 0},
+    {"1b00000000ffffffff", -1, 0, 0, 0},
+    {"18", -1, 0, 0, 0}, /* cut */
+    {"1b00000000", -1, 0, 0, 0},
+    {"4301", -1, 0, 0, 0},
+    {"5bffffffffffffffff", -1, 0, 0, 0},
+    {"1c", -1, 0, 0, 0}, /* reserved */
+    {"1f", -1, 0, 0, 0},
+    {"5f4101ff", -1, 0, 0, 0}, /* chunked */
+    {"7f6161ff", -1, 0, 0, 0},
+    {"df", -1, 0, 0, 0},
+    {"ff", -1, 0, 0, 0}, /* a break where nothing is open */
+    {"f810", -1, 0, 0, 0},
+    {"fc", -1, 0, 0, 0},
+    {"81", -1, 0, 0, 0}, /* counts beyond the input */
+    {"a100", -1, 0, 0, 0},
+    {"9b8000000000000000", -1, 0, 0, 0},
+    {"bb7fffffffffffffff0000", -1, 0, 0, 0},
+};
+
 static void test_items(void **state)
 {
     (void)state;
-    static const struct {
-        const char *hex;
-        int expected;
-        enum cbor_type type;
-        uint64_t value;
-        size_t len;
-    } cases[] = {
-        {"00", 0, CBOR_UINT, 0, 0},
-        {"17", 0, CBOR_UINT, 23, 0},
-        {"1818", 0, CBOR_UINT, 24, 0},
-        {"190100", 0, CBOR_UINT, 256, 0},
-        {"1a00010000", 0, CBOR_UINT, 65536, 0},
-        {"1b0000000100000000", 0, CBOR_UINT, UINT64_C(1) << 32, 0},
-        {"1bffffffffffffffff", 0, CBOR_UINT, UINT64_MAX, 0},
-        {"3822", 0, CBOR_NEGATIVE, 34, 0},
-        {"40", 0, CBOR_BYTES, 0, 0},
-        {"43010203", 0, CBOR_BYTES, 3, 3},
-        {"6161", 0, CBOR_TEXT, 1, 1},
-        {"80", 0, CBOR_ARRAY, 0, 0},
-        {"8100", 0, CBOR_ARRAY, 1, 0},
-        {"a10000", 0, CBOR_MAP, 1, 0},
-        {"9f", 0, CBOR_ARRAY, 0, 0},
-        {"bf", 0, CBOR_MAP, 0, 0},
-        {"d2", 0, CBOR_TAG, 18, 0},
-        {"f6", 0, CBOR_NULL, 0, 0},
-        {"f4", 0, CBOR_SIMPLE, 0, 0},
-        {"f820", 0, CBOR_SIMPLE, 0, 0},
-        {"fb0000000000000000", 0, CBOR_SIMPLE, 0, 0},
-        {"", -1, 0, 0, 0},
-        {"1817", -1, 0, 0, 0}, /* not the shortest form */
-        {"1900ff", -1, 0, 0, 0},
-        {"1a0000ffff", -1, 0, 0, 0},
-        {"1b00000000ffffffff", -1, 0, 0, 0},
-        {"18", -1, 0, 0, 0}, /* cut */
-        {"1b00000000", -1, 0, 0, 0},
-        {"4301", -1, 0, 0, 0},
-        {"5bffffffffffffffff", -1, 0, 0, 0},
-        {"1c", -1, 0, 0, 0}, /* reserved */
-        {"1f", -1, 0, 0, 0},
-        {"5f4101ff", -1, 0, 0, 0}, /* chunked */
-        {"7f6161ff", -1, 0, 0, 0},
-        {"df", -1, 0, 0, 0},
-        {"ff", -1, 0, 0, 0}, /* a break where nothing is open */
-        {"f810", -1, 0, 0, 0},
-        {"fc", -1, 0, 0, 0},
-        {"81", -1, 0, 0, 0}, /* counts beyond the input */
-        {"a100", -1, 0, 0, 0},
-        {"9b8000000000000000", -1, 0, 0, 0},
-        {"bb7fffffffffffffff0000", -1, 0, 0, 0},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(item_cases); i++) {
         struct cbor_reader reader;
         struct cbor_item item;
         size_t len;
-        CLEANUP(freep) uint8_t *bytes = bytes_of(cases[i].hex, &len);
+        CLEANUP(freep) uint8_t *bytes = bytes_of(item_cases[i].hex, &len);
         cbor_init(&reader, bytes, len);
-        if (cbor_next(&reader, &item) != cases[i].expected)
-            fail_msg("%s", cases[i].hex);
-        if (cases[i].expected < 0)
+        if (cbor_next(&reader, &item) != item_cases[i].expected)
+            fail_msg("%s", item_cases[i].hex);
+        if (item_cases[i].expected < 0)
             continue;
-        assert_int_equal(item.type, cases[i].type);
-        assert_int_equal(item.value, cases[i].value);
-        assert_int_equal(item.len, cases[i].len);
+        assert_int_equal(item.type, item_cases[i].type);
+        assert_int_equal(item.value, item_cases[i].value);
+        assert_int_equal(item.len, item_cases[i].len);
     }
 }
 
