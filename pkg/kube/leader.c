@@ -98,16 +98,6 @@ static void hold_until(struct leader *leader, int64_t until_ms)
     leader->options.gained(leader->options.ctx, leader->view.record.transitions);
 }
 
-/* Without a known state the next step is a GET. A definite "somebody else wrote" or "it is gone" ends the
- * right to act at once; where the outcome is unknown it lasts as long as it was granted. */
-static void on_failure(struct leader *leader, const struct error *err)
-{
-    log_debug(NULL, "Lease call failed", STR("reason", err->reason), STR("error", err->text));
-    leader->view.is_known = false;
-    if (err->kind == ERROR_CONFLICT || err->kind == ERROR_ABSENT)
-        atomic_store(&leader->until_ms, 0);
-}
-
 static void look(struct leader *leader)
 {
     struct error err = {0};
@@ -118,6 +108,20 @@ static void look(struct leader *leader)
         return;
     }
     log_debug(NULL, "Lease call failed", STR("reason", err.reason), STR("error", err.text));
+}
+
+/* "Somebody else wrote" may be a label as well as a new holder: the object tells, at once. Where the outcome
+ * of our write is unknown, the right to act lasts as long as it was granted and the next step asks. */
+static void on_failure(struct leader *leader, const struct error *err)
+{
+    log_debug(NULL, "Lease call failed", STR("reason", err->reason), STR("error", err->text));
+    leader->view.is_known = false;
+    if (err->kind != ERROR_CONFLICT && err->kind != ERROR_ABSENT)
+        return;
+    look(leader);
+    const struct lease_view *view = &leader->view;
+    if (view->is_known && (view->is_absent || strcmp(view->record.holder, leader->options.identity) != 0))
+        atomic_store(&leader->until_ms, 0);
 }
 
 static void hold(struct leader *leader)
