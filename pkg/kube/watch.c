@@ -19,7 +19,7 @@ enum {
 
 void watch_init(struct watch *watch, uint64_t seed)
 {
-    *watch = (struct watch){.random = seed};
+    *watch = (struct watch){.random = seed, .backoff_ms = BACKOFF_MS};
 }
 
 void watch_done(struct watch *watch)
@@ -102,7 +102,7 @@ static void back_off(struct watch *watch, int64_t now_ms, int64_t retry_after_ms
 {
     if (now_ms - watch->failed_ms > BACKOFF_FORGET_MS)
         watch->failures = 0;
-    int64_t delay_ms = BACKOFF_MS << (watch->failures < 6 ? watch->failures : 6);
+    int64_t delay_ms = watch->backoff_ms << (watch->failures < 6 ? watch->failures : 6);
     if (delay_ms > BACKOFF_CAP_MS)
         delay_ms = BACKOFF_CAP_MS;
     delay_ms += random_below(watch, delay_ms);

@@ -27,13 +27,14 @@ struct watch {
     enum watch_state state;
     char resource_version[WATCH_VERSION_SIZE]; /* "" = none */
     char *continue_token;
-    bool full_list;    /* the next list is asked for without pages */
-    bool is_unordered; /* ADDED events of this watch come in no order of versions */
-    int expired_count; /* in a row, without a live watch between */
-    int failures;      /* exponent of the back-off */
-    int64_t failed_ms; /* monotonic time of the last failure */
-    int64_t broken_ms; /* of the first 5xx ERROR event in a row; 0 = none */
-    int64_t delay_ms;  /* before the next request */
+    bool full_list;     /* the next list is asked for without pages */
+    bool is_unordered;  /* ADDED events of this watch come in no order of versions */
+    int expired_count;  /* in a row, without a live watch between */
+    int failures;       /* exponent of the back-off */
+    int64_t failed_ms;  /* monotonic time of the last failure */
+    int64_t broken_ms;  /* of the first 5xx ERROR event in a row; 0 = none */
+    int64_t delay_ms;   /* before the next request */
+    int64_t backoff_ms; /* the first delay after a failure: 800 */
     uint64_t random;
 };
 

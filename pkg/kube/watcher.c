@@ -223,6 +223,8 @@ struct watcher *watcher_start(const struct watcher_options *options)
     if (options->selector && *options->selector)
         watcher->selector = encode_selector(options->selector);
     watch_init(&watcher->watch, options->seed);
+    if (options->backoff_ms > 0)
+        watcher->watch.backoff_ms = options->backoff_ms;
     stop_init(&watcher->stop);
     watcher->thread = thread_start("watcher", run, watcher);
     return watcher;

@@ -33,6 +33,7 @@ struct watcher_options {
     const char *selector; /* label selector, or NULL */
     struct watcher_owner owner;
     int64_t idle_timeout_ms; /* 0 = 70 s */
+    int64_t backoff_ms;      /* the first delay after a failure; 0 = 800 ms */
     uint64_t seed;           /* of the jitter */
 };
 
