@@ -44,7 +44,8 @@ struct json_reader json_reader_item(const struct json_reader *parent, const char
                                 .err = parent->err};
 }
 
-static const char *copy_string(const struct json_reader *reader, const char *key, const json_t *value, size_t max_len)
+static const char *copy_string(const struct json_reader *reader, const char *key, const json_t *value,
+                               size_t max_len)
 {
     if (!json_is_string(value)) {
         json_read_fail(reader, key, "a string");
@@ -68,7 +69,8 @@ const char *json_read_string(const struct json_reader *reader, const char *key, 
     return value ? copy_string(reader, key, value, max_len) : NULL;
 }
 
-int64_t json_read_int(const struct json_reader *reader, const char *key, int64_t min, int64_t max, int64_t absent)
+int64_t json_read_int(const struct json_reader *reader, const char *key, int64_t min, int64_t max,
+                      int64_t absent)
 {
     const json_t *value = member(reader, key);
     if (!value)

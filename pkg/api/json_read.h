@@ -1,11 +1,11 @@
 /* json_read: typed, bounded reads out of a jansson tree, with errors that name the field.
  *
- * Model: a struct json_reader points at one object of the tree and knows its path. Each getter copies into the
- * reader's arena. A member that is absent or null yields the stated "absent" value; a member of the wrong type, or
- * out of bounds, records the first error (path and what was wanted) and yields the absent value too, so that a
- * decoder is a straight list of fields with one check at the end.
- * Threads: none.   Ownership: results live in the arena.   Limits: per call.
- * Errors: the first one, in *err, kind ERROR_INVALID, reason Invalid. */
+ * Model: a struct json_reader points at one object of the tree and knows its path. Each getter copies into
+ * the reader's arena. A member that is absent or null yields the stated "absent" value; a member of the wrong
+ * type, or out of bounds, records the first error (path and what was wanted) and yields the absent value too,
+ * so that a decoder is a straight list of fields with one check at the end. Threads: none.   Ownership:
+ * results live in the arena.   Limits: per call. Errors: the first one, in *err, kind ERROR_INVALID, reason
+ * Invalid. */
 #ifndef TEE_API_JSON_READ_H
 #define TEE_API_JSON_READ_H
 
@@ -28,7 +28,8 @@ struct json_reader json_reader_child(const struct json_reader *parent, const cha
 struct json_reader json_reader_item(const struct json_reader *parent, const char *key, size_t index);
 /* NULL = absent. Strings with a NUL byte inside, or longer than max_len bytes, are errors. */
 const char *json_read_string(const struct json_reader *reader, const char *key, size_t max_len);
-int64_t json_read_int(const struct json_reader *reader, const char *key, int64_t min, int64_t max, int64_t absent);
+int64_t json_read_int(const struct json_reader *reader, const char *key, int64_t min, int64_t max,
+                      int64_t absent);
 /* -1 = absent, else 0 or 1 */
 int json_read_bool(const struct json_reader *reader, const char *key);
 /* Unix milliseconds, 0 = absent */

@@ -1,5 +1,5 @@
-/* One straight list of fields per object of the schema; bounds repeat the CRD's, because the CRD that is installed
- * may be another version than ours. */
+/* One straight list of fields per object of the schema; bounds repeat the CRD's, because the CRD that is
+ * installed may be another version than ours. */
 #include "api/spec.h"
 
 #include "base/cleanup.h"
@@ -35,7 +35,8 @@ static void decode_tags(const struct json_reader *instance, struct tee_instance_
     struct tee_tag *tags = arena_calloc(instance->arena, count, sizeof(*tags));
     const char *key;
     json_t *value;
-    json_t *object = (json_t *)(uintptr_t)reader.object; /* jansson's iterator takes no const; nothing is changed */
+    json_t *object =
+        (json_t *)(uintptr_t)reader.object; /* jansson's iterator takes no const; nothing is changed */
     json_object_foreach(object, key, value)
     {
         const char *text = json_read_string(&reader, key, 256);
@@ -51,7 +52,8 @@ static void decode_instance(const struct json_reader *parent, struct tee_instanc
     spec->ami_id = json_read_string(&reader, "amiID", 64);
     spec->instance_type = json_read_string(&reader, "instanceType", 64);
     spec->subnet_ids = json_read_strings(&reader, "subnetIDs", 16, &spec->subnet_count);
-    spec->security_group_ids = json_read_strings(&reader, "securityGroupIDs", 16, &spec->security_group_count);
+    spec->security_group_ids =
+        json_read_strings(&reader, "securityGroupIDs", 16, &spec->security_group_count);
     spec->key_name = json_read_string(&reader, "keyName", 255);
     spec->iam_instance_profile = json_read_string(&reader, "iamInstanceProfile", 2048);
     decode_root_volume(&reader, &spec->root_volume);

@@ -1,9 +1,9 @@
 /* spec: what the user wrote, typed. Names and bounds are those of the CRD (manifests/, docs).
  *
- * Model: absent stays absent, because the launch hash covers the spec as written and because defaults belong to the
- * controller's configuration (reconcile/effective.h): strings are NULL, numbers 0, optional booleans -1.
- * Threads: read-only after decoding.   Ownership: everything points into the decoder's arena.
- * Limits: the CRD's.   Errors: see spec_decode(). */
+ * Model: absent stays absent, because the launch hash covers the spec as written and because defaults belong
+ * to the controller's configuration (reconcile/effective.h): strings are NULL, numbers 0, optional booleans
+ * -1. Threads: read-only after decoding.   Ownership: everything points into the decoder's arena. Limits: the
+ * CRD's.   Errors: see spec_decode(). */
 #ifndef TEE_API_SPEC_H
 #define TEE_API_SPEC_H
 

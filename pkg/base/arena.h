@@ -1,10 +1,9 @@
 /* arena: many small pieces that live and die together.
  *
- * Model: an object decoded from JSON is a few dozen strings and short lists that are never changed and are freed
- * at once. They are packed into blocks, so that an object costs its bytes and not an allocation per field, and so
- * that no destructor has to know the fields.
- * Threads: none while filling; read-only afterwards.   Ownership: the arena owns all it returns.
- * Limits: the caller bounds its input.   Errors: cannot fail. */
+ * Model: an object decoded from JSON is a few dozen strings and short lists that are never changed and are
+ * freed at once. They are packed into blocks, so that an object costs its bytes and not an allocation per
+ * field, and so that no destructor has to know the fields. Threads: none while filling; read-only afterwards.
+ * Ownership: the arena owns all it returns. Limits: the caller bounds its input.   Errors: cannot fail. */
 #ifndef TEE_BASE_ARENA_H
 #define TEE_BASE_ARENA_H
 

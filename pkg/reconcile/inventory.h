@@ -1,0 +1,32 @@
+/* inventory: every host that EC2 says is ours, by id and by deployment id.
+ *
+ * Model: filled by whole passes (begin, put..., end) of one paged describe. A pass that fails is given up
+ * with inventory_abandon() and changes nothing. A host that a complete pass did not bring is dropped from the
+ * inventory; that it is gone is for the reconciler to prove by look-ups. What differs from the pass before is
+ * reported, so that its key is looked at. Threads: any; one mutex. One pass at a time.   Ownership: values
+ * are copied. Limits: memory, about 0.6 KiB a host.   Errors: cannot fail. */
+#ifndef TEE_RECONCILE_INVENTORY_H
+#define TEE_RECONCILE_INVENTORY_H
+
+#include "reconcile/observed.h"
+
+struct inventory;
+
+struct inventory *inventory_new(void);
+struct inventory *inventory_free(struct inventory *inventory);
+/* mono_ms: when the first request of the pass was sent. */
+void inventory_begin(struct inventory *inventory, int64_t mono_ms);
+void inventory_put(struct inventory *inventory, const struct host *host, int64_t mono_ms);
+void inventory_abandon(struct inventory *inventory);
+/* Calls changed() with the deployment id of each host that is new, other or no longer listed. */
+void inventory_end(struct inventory *inventory, void (*changed)(void *ctx, const char *deployment_id),
+                   void *ctx);
+/* Begin of the last complete pass, 0 = there was none. */
+int64_t inventory_completed_ms(struct inventory *inventory);
+size_t inventory_count(struct inventory *inventory);
+/* Up to max hosts that carry the deployment id. */
+size_t inventory_find(struct inventory *inventory, const char *deployment_id, struct host *ret_hosts,
+                      size_t max);
+bool inventory_get(struct inventory *inventory, const char *id, struct host *ret_host);
+
+#endif

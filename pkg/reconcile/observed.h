@@ -1,0 +1,108 @@
+/* observed: what we believe about the outside world for one key.
+ *
+ * Model: a struct host is one EC2 instance as EC2 last said. A struct memory is what one process remembers
+ * about one key between two passes; losing it (a restart) costs time, never correctness: what must survive is
+ * the ledger in the object's status. A struct observed is both, put together for one call of plan_next(),
+ * with the age of what is believed turned into yes or no. Threads: a memory belongs to the worker that has
+ * the key.   Ownership: plain values. Limits: HOSTS_MAX hosts per deployment id are looked at.   Errors:
+ * none. */
+#ifndef TEE_RECONCILE_OBSERVED_H
+#define TEE_RECONCILE_OBSERVED_H
+
+#include "api/teedeployment.h"
+
+enum { HOSTS_MAX = 8, HOST_ID_SIZE = 32 };
+
+enum host_state {
+    HOST_PENDING,
+    HOST_RUNNING,
+    HOST_STOPPING,
+    HOST_STOPPED,
+    HOST_SHUTTING_DOWN,
+    HOST_TERMINATED
+};
+
+struct host {
+    char id[HOST_ID_SIZE];
+    enum host_state state;
+    char image_id[32];
+    char type[32];
+    char zone[32];
+    char subnet_id[32];
+    char private_ip[16];
+    char public_ip[16];
+    int64_t launch_ms;      /* EC2's launchTime: moves at each start */
+    char token[65];         /* clientToken */
+    char deployment_id[64]; /* tag tee-deployment-id */
+    char cluster_id[64];    /* tag tee-cluster-id */
+    char launch_hash[80];   /* tag tee-launch-hash: v<hashVersion>-<hash> */
+    bool is_retained;       /* tag tee-retained */
+    bool is_spot;
+    int64_t state_since_ms; /* monotonic: when we first saw this state */
+};
+
+/* Look-ups of something that is not in the inventory: two empty ones, at least 60 s apart, prove absence. */
+struct lookups {
+    char subject[80]; /* the token or instance id that was looked for; another subject starts anew */
+    int empty_count;
+    int64_t first_empty_ms; /* monotonic */
+    int64_t last_ms;        /* monotonic, of the last one, whatever it answered */
+};
+
+struct memory {
+    char uid[130];            /* another uid under the same name starts with an empty memory */
+    int64_t effect_ms;        /* monotonic: end of the last change at EC2; 0 = none */
+    char written_version[66]; /* resourceVersion of our last write */
+    int64_t written_ms;       /* monotonic */
+    struct host found;        /* from RunInstances or a look-up, until the inventory has it; id "" = none */
+    struct lookups lookups;
+    bool is_token_spent;         /* the token answered with a mismatch: it is looked up, never repeated */
+    int fetch_failures;          /* attestation requests in a row without an answer */
+    int64_t fetch_not_before_ms; /* monotonic */
+    int64_t failing_since_ms;    /* monotonic, of the present row of failures; 0 = none */
+    char fetch_error[256];
+    char boot_phase[32]; /* what the host says of itself */
+    int64_t boot_seconds;
+    int64_t answered_launch_ms; /* launch time of the boot in which TCP answered */
+    char last_error[256];       /* of the last pass, for the conditions; "" = none */
+    char last_reason[32];
+    int64_t adoption_looked_ms; /* monotonic; 0 = never */
+};
+
+enum attempt_state {
+    ATTEMPT_NONE,    /* none was ever written */
+    ATTEMPT_OPEN,    /* written, outcome unknown, no instance known */
+    ATTEMPT_LIVE,    /* an instance is alive */
+    ATTEMPT_ENDING,  /* its instance is shutting down */
+    ATTEMPT_MISSING, /* the ledger names an instance that nobody lists */
+    ATTEMPT_DEAD     /* proven: terminated, refused by a definite error, or absent twice */
+};
+
+struct observed {
+    bool is_inventory_complete;
+    bool is_inventory_fresh;      /* began after our last effect on this key */
+    bool is_store_fresh;          /* shows our last write */
+    bool is_store_stale;          /* the watch was silent for more than 90 s */
+    bool is_owner;                /* no older object has the deployment id */
+    const char *owner;            /* key of the one that has it */
+    struct host hosts[HOSTS_MAX]; /* of the deployment id, live ones first by rank */
+    size_t host_count;
+    size_t live_count;
+    enum attempt_state attempt;
+    const struct memory *memory;
+};
+
+/* The winner of behaviour.md section 3 row 5, or NULL. */
+static inline const struct host *observed_host(const struct observed *seen)
+{
+    return seen->live_count > 0 ? &seen->hosts[0] : NULL;
+}
+
+static inline bool host_is_live(const struct host *host)
+{
+    return host->state != HOST_SHUTTING_DOWN && host->state != HOST_TERMINATED;
+}
+
+extern const char *const host_state_names[6];
+
+#endif

@@ -1,0 +1,30 @@
+/* outcome: what follows from how a pass ended. The program's only switch over error kinds.
+ *
+ * Model: PURE. A pass ends without an error and a wish when to be looked at again, or with an error whose
+ * kind decides between a quiet new look, the queue's back-off and a slow retry. Threads: none.   Ownership:
+ * values.   Limits: none.   Errors: cannot fail. */
+#ifndef TEE_RECONCILE_OUTCOME_H
+#define TEE_RECONCILE_OUTCOME_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+
+enum outcome_kind {
+    OUTCOME_DONE,     /* nothing to do until something happens */
+    OUTCOME_REQUEUE,  /* again after delay_ms; forgets failures */
+    OUTCOME_BACK_OFF, /* a failure: again after the queue's back-off, or delay_ms if that is longer */
+    OUTCOME_TERMINAL  /* a failure that only a change of the object can end */
+};
+
+struct outcome {
+    enum outcome_kind kind;
+    int64_t delay_ms;
+    bool is_quiet; /* a conflict or a race: logged at debug, not counted as an error */
+    struct error error;
+};
+
+struct outcome outcome_requeue(int64_t delay_ms);
+struct outcome outcome_from_error(const struct error *err);
+
+#endif

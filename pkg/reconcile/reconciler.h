@@ -1,0 +1,34 @@
+/* reconciler: one pass over one object. The file to read first is reconciler.c.
+ *
+ * Model: load want -> observe seen -> plan(want, seen, now) -> at most one effect -> status -> when to look
+ * again. A key says which object, never what happened. Everything that must be right is in plan.c, status.c
+ * and ledger.c, which are pure; everything that touches the world goes through ports.h. Threads:
+ * reconciler_pass() from any worker, for different keys.   Ownership: config, ports, store, inventory and
+ * clock are borrowed and outlive it.   Limits: none.   Errors: reported in the outcome. */
+#ifndef TEE_RECONCILE_RECONCILER_H
+#define TEE_RECONCILE_RECONCILER_H
+
+#include "base/clock.h"
+#include "reconcile/inventory.h"
+#include "reconcile/outcome.h"
+#include "reconcile/ports.h"
+#include "reconcile/store.h"
+
+struct reconciler;
+
+struct reconciler_options {
+    const struct reconcile_config *config;
+    const struct ports *ports;
+    struct store *store;
+    struct inventory *inventory;
+    const struct clock *clock;
+    /* Told after each attestation that brought a document or none; reason "" = accepted. May be NULL. */
+    void (*observe_attestation)(void *ctx, const char *verdict, const char *reason);
+    void *ctx;
+};
+
+struct reconciler *reconciler_new(const struct reconciler_options *options);
+struct reconciler *reconciler_free(struct reconciler *reconciler);
+struct outcome reconciler_pass(struct reconciler *reconciler, const char *key);
+
+#endif

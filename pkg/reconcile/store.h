@@ -1,0 +1,35 @@
+/* store: key -> the object as the watch last told.
+ *
+ * Model: objects are immutable; an update replaces the pointer. A list marks what it brings; what is not
+ * marked when the list is complete is gone, and its key is reported. An index by deployment id answers which
+ * object is the oldest of those that claim one id. Threads: any; one mutex, never held across a call out of
+ * the module. Ownership: the store holds one reference each; store_get() gives the caller one of its own.
+ * Limits: memory.   Errors: cannot fail. */
+#ifndef TEE_RECONCILE_STORE_H
+#define TEE_RECONCILE_STORE_H
+
+#include "api/teedeployment.h"
+
+struct store;
+
+struct store *store_new(void);
+struct store *store_free(struct store *store);
+/* NULL if absent; the caller unrefs. */
+struct teedeployment *store_get(struct store *store, const char *key);
+/* Takes the reference. An older resourceVersion than the one held is dropped. */
+void store_put(struct store *store, struct teedeployment *object);
+void store_remove(struct store *store, const char *key);
+void store_begin_list(struct store *store);
+/* Calls gone() for each key that the list did not bring, after it was removed. */
+void store_end_list(struct store *store, void (*gone)(void *ctx, const char *key), void *ctx);
+bool store_is_complete(struct store *store);
+size_t store_count(struct store *store);
+/* The watch was heard at this monotonic time. */
+void store_set_heard(struct store *store, int64_t mono_ms);
+int64_t store_get_heard(struct store *store);
+/* Key of the oldest object with that deployment id, or NULL; the caller frees. */
+char *store_owner_of(struct store *store, const char *deployment_id);
+/* Calls each() for every key, on a copy of the keys. */
+void store_each_key(struct store *store, void (*each)(void *ctx, const char *key), void *ctx);
+
+#endif

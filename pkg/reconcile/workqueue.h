@@ -1,0 +1,49 @@
+/* workqueue: decides which key is worked on next.
+ *
+ * Model: client-go's three sets in one entry per key: queued, dirty, processing. A key that is added while a
+ * worker has it is only marked, and is queued again when the worker is done; so no key is ever with two
+ * workers, and any number of events become one pass. A key can wait for a time; the earliest wish wins. Two
+ * classes: urgent (a user's change) before background (resync, first list), and a background key that waited
+ * a second per class step is served as if it were urgent, so that neither starves. Threads: every call from
+ * any; workqueue_get() blocks. Ownership: keys are copied in; _get returns a copy that the caller frees after
+ * workqueue_done().   Limits: memory.   Errors: cannot fail. */
+#ifndef TEE_RECONCILE_WORKQUEUE_H
+#define TEE_RECONCILE_WORKQUEUE_H
+
+#include "base/clock.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum work_class { WORK_URGENT, WORK_BACKGROUND };
+
+struct workqueue;
+
+struct workqueue_counts {
+    size_t ready;
+    size_t delayed;
+    size_t processing;
+    int64_t adds;
+    int64_t retries;
+};
+
+struct workqueue *workqueue_new(const struct clock *clock);
+struct workqueue *workqueue_free(struct workqueue *queue);
+void workqueue_add(struct workqueue *queue, const char *key, enum work_class class);
+/* Not before the monotonic time. */
+void workqueue_add_at(struct workqueue *queue, const char *key, int64_t mono_ms);
+/* Blocks until a key is ready; NULL after workqueue_stop(). */
+char *workqueue_get(struct workqueue *queue);
+/* NULL if none is ready now. */
+char *workqueue_try_get(struct workqueue *queue);
+void workqueue_done(struct workqueue *queue, const char *key);
+/* Failures in a row of a key; the delay before the next try is 5 ms * 2^n, at most 1000 s (client-go's
+ * numbers). */
+int64_t workqueue_back_off_ms(struct workqueue *queue, const char *key);
+void workqueue_forget(struct workqueue *queue, const char *key);
+/* Monotonic time of the earliest delayed key, -1 = none. */
+int64_t workqueue_next_ms(struct workqueue *queue);
+void workqueue_stop(struct workqueue *queue);
+struct workqueue_counts workqueue_get_counts(struct workqueue *queue);
+
+#endif
