@@ -1,0 +1,259 @@
+/* The client against a scripted server: what is sent, and what each answer becomes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "fake_api.h"
+#include "kube/client.h"
+#include "kube/event_queue.h"
+
+struct script {
+    const struct fake_reply *replies; /* bodies are copied */
+    size_t count;
+    size_t next;
+};
+
+static struct fake_reply play(void *ctx, const char *request)
+{
+    struct script *script = ctx;
+    struct fake_reply reply = {.status = 500};
+    (void)request;
+    if (script->next < script->count)
+        reply = script->replies[script->next++];
+    reply.body = mem_strdup(reply.body);
+    return reply;
+}
+
+struct observed {
+    int calls;
+    int last_code;
+};
+
+static void observe(void *ctx, const char *method, int code, int64_t duration_ms)
+{
+    struct observed *observed = ctx;
+    (void)method;
+    (void)duration_ms;
+    observed->calls++;
+    observed->last_code = code;
+}
+
+struct bed {
+    struct script script;
+    struct fake_api *api;
+    struct kube_config config;
+    struct kube_client *client;
+    struct observed observed;
+};
+
+static void bed_init(struct bed *bed, const struct fake_reply *replies, size_t count)
+{
+    *bed = (struct bed){.script = {replies, count, 0}};
+    bed->api = fake_api_start(play, &bed->script);
+    bed->config.server = mem_printf("http://127.0.0.1:%d", fake_api_get_port(bed->api));
+    bed->client = kube_client_new(&(struct kube_client_options){.config = &bed->config,
+                                                                .clock = clock_real(),
+                                                                .agent_suffix = "me",
+                                                                .observe = observe,
+                                                                .ctx = &bed->observed});
+}
+
+static void bed_done(struct bed *bed)
+{
+    kube_client_free(bed->client);
+    kube_config_done(&bed->config);
+    fake_api_stop(bed->api);
+}
+
+static void test_what_is_sent(void **state)
+{
+    (void)state;
+    const struct fake_reply replies[] = {{200, "{}", NULL, FAKE_WHOLE}, {200, "{\"a\":1}", NULL, FAKE_BYTES}};
+    struct bed bed;
+    bed_init(&bed, replies, ARRAY_LEN(replies));
+    bed.config.token = mem_strdup("secret");
+    struct error err = {0};
+    CLEANUP(buf_done) struct buf body;
+    buf_init(&body, 100);
+    const struct kube_patch patch = {.type = KUBE_PATCH_APPLY,
+                                     .path = "/apis/x/status",
+                                     .field_manager = "m",
+                                     .body = "{}",
+                                     .body_len = 2};
+    assert_int_equal(kube_patch(bed.client, &patch, NULL, &err), 0);
+    assert_int_equal(kube_get(bed.client, "/api/v1/x", 1000, &body, &err), 0);
+    assert_string_equal(buf_text(&body), "{\"a\":1}");
+    assert_true(fake_api_wait(bed.api, 2));
+    const char *first = fake_api_get_request(bed.api, 0);
+    static const char *const parts[] = {
+        "PATCH /apis/x/status?fieldManager=m&force=true HTTP/1.1\r\n",
+        "\r\nContent-Type: application/apply-patch+yaml\r\n",
+        "\r\nAuthorization: Bearer secret\r\n",
+        "\r\nAccept: application/json;drop=metadata.managedFields",
+        "\r\nUser-Agent: tee-controller/" TEE_VERSION " (linux/amd64) me\r\n",
+        "\r\n\r\n{}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        assert_non_null(strstr(first, parts[i]));
+    assert_null(strstr(fake_api_get_request(bed.api, 1), "Content-Type"));
+    assert_int_equal(bed.observed.calls, 2);
+    bed_done(&bed);
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    const struct fake_reply replies[] = {
+        {409, "{\"kind\":\"Status\",\"reason\":\"Conflict\",\"message\":\"changed\"}", NULL, FAKE_WHOLE},
+        {429, "busy", "Retry-After: 3\r\n", FAKE_WHOLE},
+        {500, "{\"kind\":\"Status\",\"message\":\"failed to create typed patch object (a): b\"}", NULL,
+         FAKE_WHOLE},
+        {200, "half", NULL, FAKE_CUT},
+        {200, "0123456789", NULL, FAKE_WHOLE},
+    };
+    static const struct {
+        enum error_kind kind;
+        const char *reason;
+        int code;
+    } expected[] = {{ERROR_CONFLICT, "Conflict", 409},
+                    {ERROR_THROTTLED, "HTTP429", 429},
+                    {ERROR_INVALID, "CRDOutdated", 500},
+                    {ERROR_UNAVAILABLE, "Network", 0},
+                    {ERROR_INVALID, "BodyTooLarge", 0}};
+    struct bed bed;
+    bed_init(&bed, replies, ARRAY_LEN(replies));
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+        struct kube_status status = {0};
+        struct error err = {0};
+        const struct kube_request request = {
+            .method = "GET", .path = "/x?y=1", .max_body_bytes = 8, .ret_status = &status};
+        CLEANUP(buf_done) struct buf body;
+        buf_init(&body, 100);
+        assert_int_equal(kube_perform(bed.client, &request, &body, &err), -1);
+        assert_int_equal(err.kind, expected[i].kind);
+        assert_string_equal(err.reason, expected[i].reason);
+        assert_int_equal(status.code, expected[i].code);
+        assert_int_equal(err.retry_after_ms, i == 1 ? 3000 : 0);
+        assert_memory_equal(err.text, "GET /x: ", 8);
+    }
+    bed_done(&bed);
+    struct error err = {0};
+    bed_init(&bed, NULL, 0);
+    free(bed.config.server);
+    bed.config.server = mem_strdup("http://127.0.0.1:1");
+    assert_int_equal(kube_get(bed.client, "/x", 1000, NULL, &err), -1);
+    assert_int_equal(err.kind, ERROR_UNAVAILABLE);
+    assert_string_equal(err.reason, "ConnectFailed");
+    bed_done(&bed);
+}
+
+static void put_token(const char *path, const char *token)
+{
+    FILE *file = fopen(path, "w");
+    fputs(token, file);
+    fclose(file);
+}
+
+static void test_401_reads_the_token_anew_once(void **state)
+{
+    (void)state;
+    const struct fake_reply replies[] = {{200, "{}", NULL, FAKE_WHOLE},
+                                         {401, "", NULL, FAKE_WHOLE},
+                                         {200, "{}", NULL, FAKE_WHOLE},
+                                         {401, "", NULL, FAKE_WHOLE},
+                                         {401, "", NULL, FAKE_WHOLE}};
+    char path[] = "/tmp/test-kube-token-XXXXXX";
+    close(mkstemp(path));
+    put_token(path, "first\n");
+    struct bed bed;
+    struct error err = {0};
+    bed_init(&bed, replies, ARRAY_LEN(replies));
+    bed.config.token_file = mem_strdup(path);
+    assert_int_equal(kube_get(bed.client, "/x", 0, NULL, &err), 0);
+    put_token(path, "second\n");
+    assert_int_equal(kube_get(bed.client, "/x", 0, NULL, &err), 0);
+    remove(path);
+    assert_int_equal(kube_get(bed.client, "/x", 0, NULL, &err), -1);
+    assert_int_equal(err.kind, ERROR_DENIED);
+    static const char *const tokens[] = {"first", "first", "second", "second", "second"};
+    for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+        CLEANUP(freep) char *header = mem_printf("Authorization: Bearer %s\r\n", tokens[i]);
+        assert_non_null(strstr(fake_api_get_request(bed.api, i), header));
+    }
+    assert_null(fake_api_get_request(bed.api, 5));
+    bed_done(&bed);
+}
+
+static void test_paths(void **state)
+{
+    (void)state;
+    static const struct {
+        struct kube_resource resource;
+        const char *name_space, *name, *path;
+    } cases[] = {
+        {{"", "v1", "namespaces"}, NULL, "kube-system", "/api/v1/namespaces/kube-system"},
+        {{"tee.dev", "v1alpha1", "teedeployments"}, NULL, NULL, "/apis/tee.dev/v1alpha1/teedeployments"},
+        {{"tee.dev", "v1alpha1", "teedeployments"},
+         "n",
+         "a/../b?c",
+         "/apis/tee.dev/v1alpha1/namespaces/n/teedeployments/a%2F..%2Fb%3Fc"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(freep) char *path = kube_path(&cases[i].resource, cases[i].name_space, cases[i].name);
+        assert_string_equal(path, cases[i].path);
+    }
+}
+
+static void test_events_are_created_then_counted(void **state)
+{
+    (void)state;
+    const struct fake_reply replies[] = {{201, "{}", NULL, FAKE_WHOLE},
+                                         {200, "{}", NULL, FAKE_WHOLE},
+                                         {404, "", NULL, FAKE_WHOLE},
+                                         {201, "{}", NULL, FAKE_WHOLE},
+                                         {403, "", NULL, FAKE_WHOLE}};
+    static const struct event_source source = {"tee.dev/controller", "host"};
+    struct event event = {.api_version = "tee.dev/v1alpha1",
+                          .kind = "TeeDeployment",
+                          .name_space = "ns",
+                          .name = "a",
+                          .uid = "u",
+                          .reason = "Launched",
+                          .action = "Launch",
+                          .note = "Instance i-1"};
+    struct bed bed;
+    bed_init(&bed, replies, ARRAY_LEN(replies));
+    struct event_queue *queue = event_queue_start(bed.client, &source);
+    for (int i = 0; i < 3; i++)
+        event_queue_emit(queue, &event);
+    event.reason = "Refused";
+    event_queue_emit(queue, &event);
+    assert_true(fake_api_wait(bed.api, 5));
+    static const char *const starts[] = {"POST /apis/events.k8s.io/v1/namespaces/ns/events HTTP",
+                                         "PATCH /apis/events.k8s.io/v1/namespaces/ns/events/a.",
+                                         "PATCH /apis/events.k8s.io/v1/namespaces/ns/events/a.",
+                                         "POST /apis/events.k8s.io/v1/namespaces/ns/events HTTP", "POST "};
+    for (size_t i = 0; i < ARRAY_LEN(starts); i++)
+        assert_memory_equal(fake_api_get_request(bed.api, i), starts[i], strlen(starts[i]));
+    assert_non_null(strstr(fake_api_get_request(bed.api, 2), "{\"series\":{\"count\":3,"));
+    event_queue_free(queue);
+    bed_done(&bed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_sent),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_401_reads_the_token_anew_once),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_events_are_created_then_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
