@@ -1,0 +1,157 @@
+/* The outgoing side of pkg/http against a scripted server. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "fake_api.h"
+#include "http/client.h"
+
+static struct fake_reply play(void *ctx, const char *request)
+{
+    struct fake_reply reply = *(const struct fake_reply *)ctx;
+    (void)request;
+    reply.body = mem_strdup(reply.body);
+    return reply;
+}
+
+/* One request to a server that answers with `reply`; yields what http_perform() does. */
+static int fetch(const struct fake_reply *reply, struct http_request request,
+                 struct http_response *ret_response, struct error *err)
+{
+    struct fake_api *api = fake_api_start(play, (void *)reply);
+    struct http_client *client = http_client_new();
+    CLEANUP(freep) char *url = mem_printf("http://127.0.0.1:%d/x", fake_api_get_port(api));
+    request.method = "GET";
+    request.url = url;
+    request.direct = true;
+    if (request.max_body_bytes == 0)
+        request.max_body_bytes = 1000;
+    int result = http_perform(client, &request, ret_response, err);
+    if (result == 0 && reply->headers)
+        assert_string_equal(http_client_get_header(client, "x-TEST"), "a  b");
+    assert_null(http_client_get_header(client, "Absent"));
+    http_client_free(client);
+    fake_api_stop(api);
+    return result;
+}
+
+static void test_answers(void **state)
+{
+    (void)state;
+    static const struct fake_reply ok = {
+        200, (char *)"body", "X-Test:  a  b \r\nRetry-After: 5\r\nDate: Fri, 02 Jan 2026 03:04:05 GMT\r\n",
+        FAKE_WHOLE};
+    struct http_response response;
+    struct error err = {0};
+    assert_int_equal(fetch(&ok, (struct http_request){.total_timeout_ms = 5000}, &response, &err), 0);
+    assert_int_equal(response.status, 200);
+    assert_string_equal(buf_text(&response.body), "body");
+    assert_string_equal(response.content_type, "application/json");
+    assert_int_equal(response.retry_after_ms, 5000);
+    assert_int_equal(response.date_ms, 1767323045000);
+    assert_false(response.has_peer_cert);
+    http_response_done(&response);
+    static const struct fake_reply moved = {302, NULL, "X-Test: a  b\r\nLocation: /elsewhere\r\n",
+                                            FAKE_WHOLE};
+    assert_int_equal(fetch(&moved, (struct http_request){.total_timeout_ms = 5000}, &response, &err), 0);
+    assert_int_equal(response.status, 302);
+    http_response_done(&response);
+}
+
+static int refuse(void *ctx, const char *data, size_t len, struct error *err)
+{
+    (void)ctx;
+    (void)data;
+    (void)len;
+    return error_set(err, ERROR_INVALID, "Refused", "not this");
+}
+
+static void test_failures(void **state)
+{
+    (void)state;
+    struct stop stopped;
+    stop_init(&stopped);
+    stop_request(&stopped);
+    const struct {
+        const char *name;
+        struct fake_reply reply;
+        struct http_request request;
+        enum error_kind kind;
+        const char *reason;
+    } cases[] = {
+        {"too large",
+         {200, (char *)"12345", NULL, FAKE_WHOLE},
+         {.max_body_bytes = 4},
+         ERROR_INVALID,
+         "BodyTooLarge"},
+        {"cut", {200, (char *)"12345", NULL, FAKE_CUT}, {.max_body_bytes = 0}, ERROR_UNAVAILABLE, "Network"},
+        {"silent",
+         {200, (char *)"12345", NULL, FAKE_HANG},
+         {.idle_timeout_ms = 100},
+         ERROR_UNAVAILABLE,
+         "Timeout"},
+        {"slow",
+         {200, (char *)"12345", NULL, FAKE_HANG},
+         {.total_timeout_ms = 100},
+         ERROR_UNAVAILABLE,
+         "Timeout"},
+        {"sink", {200, (char *)"12345", NULL, FAKE_BYTES}, {.sink = refuse}, ERROR_INVALID, "Refused"},
+        {"stopped", {200, (char *)"12345", NULL, FAKE_HANG}, {.stop = &stopped}, ERROR_STOPPED, "Stopped"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_response response = {.status = 0};
+        struct error err = {0};
+        int result = fetch(&cases[i].reply, cases[i].request, &response, &err);
+        if (result == 0 || err.kind != cases[i].kind || strcmp(err.reason, cases[i].reason) != 0)
+            fail_msg("%s: %s: %s", cases[i].name, err.reason, err.text);
+    }
+    stop_done(&stopped);
+}
+
+static void test_an_error_body_is_cut(void **state)
+{
+    (void)state;
+    CLEANUP(freep) char *text = mem_alloc(100001);
+    memset(text, 'e', 100000);
+    text[100000] = '\0';
+    const struct fake_reply reply = {503, text, NULL, FAKE_WHOLE};
+    struct http_response response;
+    struct error err = {0};
+    assert_int_equal(fetch(&reply, (struct http_request){.sink = refuse}, &response, &err), 0);
+    assert_int_equal(response.body.len, 64 * 1024);
+    http_response_done(&response);
+}
+
+static void test_bad_urls(void **state)
+{
+    (void)state;
+    static const char *const urls[] = {"file:///etc/passwd", "gopher://x/", "http://", "https://h:99999/"};
+    struct http_client *client = http_client_new();
+    for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+        const struct http_request request = {
+            .method = "GET", .url = urls[i], .max_body_bytes = 10, .total_timeout_ms = 1000, .direct = true};
+        struct http_response response;
+        struct error err = {0};
+        assert_int_equal(http_perform(client, &request, &response, &err), -1);
+        assert_string_equal(err.reason, "BadUrl");
+    }
+    http_client_free(client);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_an_error_body_is_cut),
+        cmocka_unit_test(test_bad_urls),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
