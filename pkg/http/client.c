@@ -284,20 +284,29 @@ static int prepare(struct transfer *transfer, struct error *err)
     return 0;
 }
 
+enum { MAX_RETRY_AFTER_S = 86400 };
+
+/* A whole number of units up to a day, as ms; 0 if it is anything else. */
+static int64_t parse_wait(const char *text, int64_t unit_ms)
+{
+    char *end = NULL;
+    long long count = strtoll(text, &end, 10);
+    bool is_ok = end != text && *end == '\0' && count > 0 && count < MAX_RETRY_AFTER_S * 1000LL / unit_ms;
+    return is_ok ? count * unit_ms : 0;
+}
+
+/* Retry-After is in seconds or a date, Amazon's own header in milliseconds. */
 static int64_t parse_retry_after(const struct http_client *client)
 {
+    const char *amazon = http_client_get_header(client, "x-amz-retry-after");
     const char *text = http_client_get_header(client, "Retry-After");
     if (!text)
-        text = http_client_get_header(client, "x-amz-retry-after");
-    if (!text)
-        return 0;
-    char *end = NULL;
-    long long seconds = strtoll(text, &end, 10);
-    if (end != text && *end == '\0')
-        return seconds > 0 && seconds < 86400 ? seconds * 1000 : 0;
+        return amazon ? parse_wait(amazon, 1) : 0;
+    if (*text >= '0' && *text <= '9')
+        return parse_wait(text, 1000);
     time_t at = curl_getdate(text, NULL);
     int64_t wait_ms = at < 0 ? 0 : (int64_t)at * 1000 - clock_wall_ms(clock_real());
-    return wait_ms > 0 ? wait_ms : 0;
+    return wait_ms > 0 && wait_ms < MAX_RETRY_AFTER_S * 1000LL ? wait_ms : 0;
 }
 
 static void finish(struct transfer *transfer)

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -34,7 +35,7 @@ static int fetch(const struct fake_reply *reply, struct http_request request,
     if (request.max_body_bytes == 0)
         request.max_body_bytes = 1000;
     int result = http_perform(client, &request, ret_response, err);
-    if (result == 0 && reply->headers)
+    if (result == 0 && reply->headers && strstr(reply->headers, "X-Test:"))
         assert_string_equal(http_client_get_header(client, "x-TEST"), "a  b");
     assert_null(http_client_get_header(client, "Absent"));
     http_client_free(client);
@@ -92,6 +93,11 @@ static void test_failures(void **state)
          ERROR_INVALID,
          "BodyTooLarge"},
         {"cut", {200, (char *)"12345", NULL, FAKE_CUT}, {.max_body_bytes = 0}, ERROR_UNAVAILABLE, "Network"},
+        {"endless",
+         {200, (char *)"12345", NULL, FAKE_HANG},
+         {.max_body_bytes = 4},
+         ERROR_INVALID,
+         "BodyTooLarge"},
         {"silent",
          {200, (char *)"12345", NULL, FAKE_HANG},
          {.idle_timeout_ms = 100},
@@ -145,6 +151,72 @@ static void test_bad_urls(void **state)
     http_client_free(client);
 }
 
+static void test_waits_that_the_peer_names(void **state)
+{
+    (void)state;
+    char future[128];
+    time_t at = time(NULL) + 3000;
+    struct tm parts;
+    gmtime_r(&at, &parts);
+    strftime(future, sizeof(future), "Retry-After: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
+    const struct {
+        const char *headers;
+        int64_t min_ms, max_ms;
+    } cases[] = {
+        {"Retry-After: 7\r\n", 7000, 7000},
+        {"retry-after: 0\r\n", 0, 0},
+        {"Retry-After: -3\r\n", 0, 0},
+        {"Retry-After: 7x\r\n", 0, 0},
+        {"Retry-After: 99999999999999999999\r\n", 0, 0},
+        {"Retry-After: Fri, 02 Jan 1998 03:04:05 GMT\r\n", 0, 0},
+        {future, 2900000, 3000000},
+        {"x-amz-retry-after: 1500\r\n", 1500, 1500},
+        {"X-Amz-Retry-After: soon\r\n", 0, 0},
+        {"x-amz-retry-after: 1500\r\nRetry-After: 2\r\n", 2000, 2000},
+        {"X-Other: 5\r\n", 0, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct fake_reply reply = {503, NULL, cases[i].headers, FAKE_WHOLE};
+        struct http_response response;
+        struct error err = {0};
+        if (fetch(&reply, (struct http_request){.total_timeout_ms = 5000}, &response, &err) < 0)
+            fail_msg("%s%s", cases[i].headers, err.text);
+        if (response.retry_after_ms < cases[i].min_ms || response.retry_after_ms > cases[i].max_ms)
+            fail_msg("%s%lld", cases[i].headers, (long long)response.retry_after_ms);
+        http_response_done(&response);
+    }
+}
+
+static void test_chunks_make_one_body(void **state)
+{
+    (void)state;
+    static const struct fake_reply reply = {200, (char *)"piece by piece", NULL, FAKE_BYTES};
+    struct http_response response;
+    struct error err = {0};
+    assert_int_equal(fetch(&reply, (struct http_request){.total_timeout_ms = 5000}, &response, &err), 0);
+    assert_string_equal(buf_text(&response.body), "piece by piece");
+    http_response_done(&response);
+}
+
+/* The port was free a moment ago. */
+static void test_nobody_listens(void **state)
+{
+    (void)state;
+    static const struct fake_reply unused = {200, NULL, NULL, FAKE_WHOLE};
+    struct fake_api *api = fake_api_start(play, (void *)&unused);
+    CLEANUP(freep) char *url = mem_printf("http://127.0.0.1:%d/x", fake_api_get_port(api));
+    fake_api_stop(api);
+    struct http_client *client = http_client_new();
+    const struct http_request request = {
+        .method = "GET", .url = url, .max_body_bytes = 10, .total_timeout_ms = 5000, .direct = true};
+    struct http_response response;
+    struct error err = {0};
+    assert_int_equal(http_perform(client, &request, &response, &err), -1);
+    assert_int_equal(err.kind, ERROR_UNAVAILABLE);
+    assert_string_equal(err.reason, "ConnectFailed");
+    http_client_free(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +224,9 @@ int main(void)
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_an_error_body_is_cut),
         cmocka_unit_test(test_bad_urls),
+        cmocka_unit_test(test_waits_that_the_peer_names),
+        cmocka_unit_test(test_chunks_make_one_body),
+        cmocka_unit_test(test_nobody_listens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
