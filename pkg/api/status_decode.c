@@ -145,3 +145,11 @@ int status_digest(const json_t *status, uint8_t ret_digest[32])
     free(text);
     return 0;
 }
+
+int status_digest_text(const char *json, size_t len, uint8_t ret_digest[32])
+{
+    json_t *tree = json_loadb(json, len, 0, NULL);
+    int result = tree ? status_digest(tree, ret_digest) : -1;
+    json_decref(tree);
+    return result;
+}

@@ -1,0 +1,472 @@
+/* One function per action of the plan. Each makes at most one change at EC2, and repeating it is harmless. */
+#include "base/mem.h"
+#include "reconcile/ledger.h"
+#include "reconcile/pass.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LEASE_MIN_MS = 3000,
+    FETCH_FIRST_MS = 2000,
+    FETCH_BOOT_MAX_MS = 10 * 1000,
+};
+
+static const struct ports *ports_of(const struct pass *pass)
+{
+    return pass->options->ports;
+}
+
+static int check_lease(struct pass *pass, struct error *err)
+{
+    if (ports_of(pass)->lease_left_ms(ports_of(pass)->ctx) >= LEASE_MIN_MS)
+        return 0;
+    pass->must_wait = true;
+    return error_set(err, ERROR_STOPPED, "NotLeading", "less than 3 s of the lease are left");
+}
+
+/* Invariant 9: nothing that costs money is done on stale knowledge. The live object stays in pass->live. */
+static int check_fence(struct pass *pass, struct error *err)
+{
+    if (check_lease(pass, err) < 0)
+        return -1;
+    const struct teedeployment *want = pass->want;
+    if (ports_of(pass)->get_object(ports_of(pass)->ctx, want->name_space, want->name, &pass->live, err) < 0)
+        return error_wrap(err, "reading the object before acting");
+    const struct teedeployment *live = pass->live;
+    if (!live || strcmp(live->uid, want->uid) != 0 || live->generation != want->generation ||
+        live->is_deleting != want->is_deleting || !ledger_equal(&live->status.launch, &want->status.launch)) {
+        pass->must_wait = true;
+        return error_set(err, ERROR_CONFLICT, "Stale", "the object changed since it was read");
+    }
+    snprintf(pass->base_version, sizeof(pass->base_version), "%s", live->resource_version);
+    return 0;
+}
+
+static void note_effect(struct pass *pass)
+{
+    pass->memory->effect_ms = clock_mono_ms(pass->options->clock);
+    ports_of(pass)->want_inventory(ports_of(pass)->ctx);
+}
+
+static int set_finalizer(struct pass *pass, bool present, struct error *err)
+{
+    char version[66] = "";
+    if (check_lease(pass, err) < 0)
+        return -1;
+    if (ports_of(pass)->set_finalizer(ports_of(pass)->ctx, pass->want, present, version, err) < 0)
+        return error_wrap(err, present ? "adding the finalizer" : "removing the finalizer");
+    snprintf(pass->base_version, sizeof(pass->base_version), "%s", version);
+    snprintf(pass->memory->written_version, sizeof(pass->memory->written_version), "%s", version);
+    pass->memory->written_ms = clock_mono_ms(pass->options->clock);
+    return 0;
+}
+
+static int add_finalizer(struct pass *pass, struct error *err)
+{
+    return set_finalizer(pass, true, err);
+}
+
+static int remove_finalizer(struct pass *pass, struct error *err)
+{
+    return set_finalizer(pass, false, err);
+}
+
+/* The entry goes out with this pass's status; RunInstances follows in a later pass, if it is still there
+ * then. */
+static int record_attempt(struct pass *pass, struct error *err)
+{
+    if (check_fence(pass, err) < 0)
+        return -1;
+    struct ledger *ledger = &pass->next.status.launch;
+    if (ledger->token || ledger->instance_id)
+        ledger_close(ledger, "Terminated", NULL, pass->now.wall_ms);
+    ledger_begin(ledger, &pass->next, &pass->effective, &pass->arena, pass->now.wall_ms);
+    pass->memory->is_token_spent = false;
+    pass->memory->found.id[0] = '\0';
+    return 0;
+}
+
+static void remember_found(struct pass *pass, const struct host *host)
+{
+    pass->memory->found = *host;
+    pass->memory->found.state_since_ms = pass->now.mono_ms;
+}
+
+/* What a refusal makes of the attempt: a word if it is certainly over, NULL if its outcome is open. */
+static const char *refusal(const struct error *err)
+{
+    switch (err->kind) {
+    case ERROR_INVALID: return "Invalid";
+    case ERROR_ABSENT: return "Invalid"; /* a subnet, key or group that does not exist */
+    case ERROR_DENIED: return "Unauthorized";
+    case ERROR_CAPACITY: return "InsufficientCapacity";
+    case ERROR_QUOTA: return "QuotaExceeded";
+    case ERROR_CONFLICT:
+        return strcmp(err->reason, "IdempotentInstanceTerminated") == 0 ? "Terminated" : NULL;
+    case ERROR_NONE:
+    case ERROR_THROTTLED:
+    case ERROR_UNAVAILABLE:
+    case ERROR_UNTRUSTED:
+    case ERROR_STOPPED:
+    case ERROR_KIND_COUNT: break;
+    }
+    return NULL;
+}
+
+static int launch_failed(struct pass *pass, struct error *err)
+{
+    const char *result = refusal(err);
+    if (strncmp(err->reason, "IdempotentParameterMismatch", strlen("IdempotentParameterMismatch")) == 0)
+        pass->memory->is_token_spent = true;
+    if (!result)
+        return error_wrap(err, "launching");
+    ledger_close(&pass->next.status.launch, result, arena_strdup(&pass->arena, err->text), pass->now.wall_ms);
+    bool is_short = err->kind == ERROR_CAPACITY;
+    log_warn(&pass->log, "Launch was refused", STR("result", result), STR("error", err->text));
+    pass_event(pass, "Warning", is_short ? "CapacityShort" : "LaunchFailed", err->text);
+    pass->plan.look_again_ms = 1000;
+    return 0;
+}
+
+static int run(struct pass *pass, struct error *err)
+{
+    if (check_fence(pass, err) < 0)
+        return -1;
+    const struct ledger *ledger = &pass->next.status.launch;
+    struct launch_request request = {.object = pass->want,
+                                     .effective = &pass->effective,
+                                     .token = ledger->token,
+                                     .subnet_id = ledger->subnet_id,
+                                     .hash = ledger->hash,
+                                     .hash_version = ledger->hash_version,
+                                     .cluster_id = pass->options->config->cluster_id};
+    struct host host = {0};
+    int result = ports_of(pass)->run_host(ports_of(pass)->ctx, &request, &host, err);
+    note_effect(pass);
+    if (result < 0)
+        return launch_failed(pass, err);
+    remember_found(pass, &host);
+    log_info(&pass->log, "Instance was launched", STR("instance", host.id), INT("attempt", ledger->attempt));
+    pass_event(pass, "Normal", "Launched", arena_printf(&pass->arena, "Launched instance %s", host.id));
+    return 0;
+}
+
+/* Asks EC2 one thing; the best host found goes into the memory. */
+static int find_one(struct pass *pass, enum find_by by, const char *value, bool *ret_found, struct error *err)
+{
+    struct host hosts[HOSTS_MAX];
+    size_t count = 0;
+    struct find_request request = {.by = by, .value = value, .object = pass->want};
+    if (ports_of(pass)->find_hosts(ports_of(pass)->ctx, &request, hosts, &count, err) < 0)
+        return error_wrap(err, "looking up '%s'", value);
+    for (size_t i = 0; i < count; i++)
+        if (!*ret_found || host_is_live(&hosts[i])) {
+            remember_found(pass, &hosts[i]);
+            *ret_found = true;
+        }
+    return 0;
+}
+
+/* By id or token, and by tag: absence is never concluded from one kind of answer. */
+static int look_up(struct pass *pass, struct error *err)
+{
+    const struct ledger *ledger = &pass->want->status.launch;
+    const char *subject = ledger->instance_id ? ledger->instance_id : ledger->token;
+    enum find_by by = ledger->instance_id ? FIND_BY_ID : FIND_BY_TOKEN;
+    bool found = false;
+    if (!subject)
+        return 0;
+    if (find_one(pass, by, subject, &found, err) < 0)
+        return -1;
+    if (!found && find_one(pass, FIND_BY_DEPLOYMENT_TAG, pass->want->deployment_id, &found, err) < 0)
+        return -1;
+    lookups_note(&pass->memory->lookups, subject, found, pass->now.mono_ms);
+    pass->plan.look_again_ms = 1000;
+    return 0;
+}
+
+static int rewrite_identity(struct pass *pass, const struct host *host, struct error *err)
+{
+    const struct tee_tag tags[] = {
+        {"tee-deployment-id", pass->want->deployment_id},
+        {"tee-cluster-id", pass->options->config->cluster_id},
+        {"tee-namespace", pass->want->name_space},
+        {"tee-name", pass->want->name},
+        {NULL, NULL},
+    };
+    if (strcmp(host->cluster_id, pass->options->config->cluster_id) == 0 &&
+        strcmp(host->deployment_id, pass->want->deployment_id) == 0)
+        return 0;
+    if (ports_of(pass)->tag_host(ports_of(pass)->ctx, host->id, tags, err) < 0)
+        return error_wrap(err, "tagging %s", host->id);
+    note_effect(pass);
+    return 0;
+}
+
+static int adopt(struct pass *pass, struct error *err)
+{
+    if (check_fence(pass, err) < 0)
+        return -1;
+    bool found = false;
+    if (find_one(pass, FIND_FOR_ADOPTION, pass->want->deployment_id, &found, err) < 0)
+        return -1;
+    pass->memory->adoption_looked_ms = pass->now.mono_ms;
+    pass->plan.look_again_ms = 1000;
+    if (!found || !host_is_live(&pass->memory->found)) {
+        pass->memory->found.id[0] = '\0';
+        return 0;
+    }
+    const struct host *host = &pass->memory->found;
+    if (rewrite_identity(pass, host, err) < 0)
+        return -1;
+    char hash[SHA256_HEX_SIZE];
+    ledger_hash(&pass->want->spec, hash);
+    struct ledger *ledger = &pass->next.status.launch;
+    ledger->instance_id = arena_strdup(&pass->arena, host->id);
+    ledger->result = "Adopted";
+    ledger->hash = arena_strdup(&pass->arena, hash);
+    ledger->hash_version = LAUNCH_HASH_VERSION;
+    ledger->started_ms = host->launch_ms;
+    pass_event(pass, "Normal", "Adopted", arena_printf(&pass->arena, "Adopted instance %s", host->id));
+    return 0;
+}
+
+static int record_halt(struct pass *pass, struct error *err)
+{
+    if (check_fence(pass, err) < 0)
+        return -1;
+    pass->next.status.launch.halted = (struct ledger_halt){.reason = pass->want->status.attestation.reason,
+                                                           .generation = pass->want->generation,
+                                                           .at_ms = pass->now.wall_ms};
+    return 0;
+}
+
+static int tag_retained(struct pass *pass, struct error *err)
+{
+    const struct tee_tag tags[] = {{"tee-retained", "true"}, {NULL, NULL}};
+    if (check_fence(pass, err) < 0)
+        return -1;
+    int result = ports_of(pass)->tag_host(ports_of(pass)->ctx, pass->plan.host->id, tags, err);
+    note_effect(pass);
+    return result < 0 ? error_wrap(err, "tagging %s as retained", pass->plan.host->id) : 0;
+}
+
+/* Start, stop and terminate have one shape. */
+static int change_state(struct pass *pass, int (*call)(void *, const char *, struct error *),
+                        const char *event, struct error *err)
+{
+    struct host host = *pass->plan.host; /* pass->seen changes below */
+    if (check_fence(pass, err) < 0)
+        return -1;
+    int result = call(ports_of(pass)->ctx, host.id, err);
+    note_effect(pass);
+    if (result < 0 && err->kind == ERROR_ABSENT) { /* the next look finds out by look-ups */
+        pass->memory->found.id[0] = '\0';
+        return 0;
+    }
+    if (result < 0)
+        return error_wrap(err, "%s of %s", plan_action_names[pass->plan.action], host.id);
+    log_info(&pass->log, "Instance state change was asked for", STR("instance", host.id),
+             STR("action", plan_action_names[pass->plan.action]), STR("why", pass->plan.why));
+    pass_event(pass, "Normal", event, arena_printf(&pass->arena, "%s: instance %s", event, host.id));
+    return 0;
+}
+
+static int start(struct pass *pass, struct error *err)
+{
+    return change_state(pass, ports_of(pass)->start_host, "Started", err);
+}
+
+static int stop(struct pass *pass, struct error *err)
+{
+    return change_state(pass, ports_of(pass)->stop_host, "Stopped", err);
+}
+
+static int terminate(struct pass *pass, struct error *err)
+{
+    const char *why = pass->plan.why;
+    bool is_special = strcmp(why, "Replaced") == 0 || strcmp(why, "DuplicateInstance") == 0;
+    return change_state(pass, ports_of(pass)->terminate_host, is_special ? why : "Terminated", err);
+}
+
+/* No answer: the next try comes soon while the host boots, later the longer it lasts, and at the latest each
+ * interval. */
+static int fetch_failed(struct pass *pass, const struct error *err)
+{
+    struct memory *memory = pass->memory;
+    int64_t max_ms = (int64_t)pass->effective.attestation.interval_seconds * 1000;
+    if (!plan_has_verdict(&pass->in) && !plan_is_boot_overdue(&pass->in))
+        max_ms = FETCH_BOOT_MAX_MS;
+    int shift = memory->fetch_failures < 12 ? memory->fetch_failures : 12;
+    int64_t wait_ms = (int64_t)FETCH_FIRST_MS << shift;
+    wait_ms = wait_ms < max_ms ? wait_ms : max_ms;
+    memory->fetch_failures++;
+    memory->fetch_not_before_ms = pass->now.mono_ms + wait_ms;
+    snprintf(memory->fetch_error, sizeof(memory->fetch_error), "%s", err->text);
+    pass->plan.look_again_ms = wait_ms;
+    if (pass->options->observe_attestation)
+        pass->options->observe_attestation(pass->options->ctx, "Unreachable", "Unreachable");
+    return 0;
+}
+
+static bool is_verdict_positive(const struct pass *pass, const struct tee_attestation_status *verdict)
+{
+    if (strcmp(verdict->verdict, "Verified") == 0)
+        return true;
+    if (strcmp(verdict->verdict, "VerifiedWithoutNonce") == 0)
+        return pass->effective.attestation.require_nonce == 0;
+    return strcmp(verdict->verdict, "MeasuredOnly") == 0 && pass->options->config->allow_unmeasured;
+}
+
+/* Spread over the last tenth of the interval, so that objects made together are not asked together for ever.
+ */
+static int64_t jitter_ms(const struct pass *pass, int64_t interval_ms)
+{
+    uint8_t digest[SHA256_BYTES];
+    sha256(pass->want->uid, strlen(pass->want->uid), digest);
+    return interval_ms / 10 * digest[0] / 255;
+}
+
+static int64_t valid_until_ms(const struct pass *pass, const struct tee_attestation_status *verdict)
+{
+    int64_t until_ms = pass->now.wall_ms + (int64_t)pass->effective.attestation.valid_seconds * 1000;
+    for (size_t i = 0; i < pass->want->spec.attestation.measurement_count; i++) {
+        const struct tee_measurement *set = &pass->want->spec.attestation.measurements[i];
+        bool is_matched =
+            set->name && verdict->matched_measurement && strcmp(set->name, verdict->matched_measurement) == 0;
+        if (is_matched && set->not_after_ms > 0 && set->not_after_ms < until_ms)
+            until_ms = set->not_after_ms;
+    }
+    return until_ms;
+}
+
+static bool texts_differ(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") != 0;
+}
+
+/* Evidence is written only when what it proves is another. */
+static bool is_news(const struct tee_attestation_status *before, const struct tee_attestation_status *after)
+{
+    if (texts_differ(before->verdict, after->verdict) || texts_differ(before->reason, after->reason) ||
+        texts_differ(before->module_id, after->module_id) ||
+        texts_differ(before->public_key, after->public_key) || before->pcr_count != after->pcr_count)
+        return true;
+    for (size_t i = 0; i < after->pcr_count; i++)
+        if (before->pcrs[i].index != after->pcrs[i].index ||
+            strcmp(before->pcrs[i].sha384, after->pcrs[i].sha384) != 0)
+            return true;
+    return false;
+}
+
+static void tell_verdict(struct pass *pass, const struct tee_attestation_status *verdict, bool positive)
+{
+    const char *module = verdict->module_id ? verdict->module_id : "unknown";
+    log_info(&pass->log, "Attestation was judged", STR("verdict", verdict->verdict),
+             STR("reason", verdict->reason), STR("moduleID", module));
+    if (positive)
+        pass_event(pass, "Normal", "Attested", arena_printf(&pass->arena, "Verified %s", module));
+    else
+        pass_event(pass, "Warning", "AttestationRejected", verdict->message);
+}
+
+static int write_evidence(struct pass *pass, const struct attest_answer *answer, struct error *err)
+{
+    CLEANUP(buf_done) struct buf json;
+    buf_init(&json, 128 * 1024);
+    status_encode_evidence(answer->document, answer->document_len, &json);
+    return pass_apply_status(pass, TEE_FIELD_MANAGER "-evidence", buf_text(&json), err);
+}
+
+static int take_verdict(struct pass *pass, const struct attest_answer *answer, struct error *err)
+{
+    struct tee_attestation_status verdict = answer->verdict;
+    bool positive = is_verdict_positive(pass, &verdict);
+    int64_t interval_ms = (int64_t)pass->effective.attestation.interval_seconds * 1000;
+    verdict.verified_ms = pass->now.wall_ms;
+    verdict.next_ms = pass->now.wall_ms + interval_ms - jitter_ms(pass, interval_ms);
+    verdict.valid_until_ms = positive ? valid_until_ms(pass, &verdict) : 0;
+    bool has_news = is_news(&pass->want->status.attestation, &verdict);
+    if (has_news && answer->document && write_evidence(pass, answer, err) < 0)
+        return -1;
+    if (has_news)
+        tell_verdict(pass, &verdict, positive);
+    if (pass->options->observe_attestation)
+        pass->options->observe_attestation(pass->options->ctx, verdict.verdict,
+                                           positive ? "" : verdict.reason);
+    struct ledger *ledger = &pass->next.status.launch;
+    char policy[SHA256_HEX_SIZE];
+    ledger_policy_hash(&pass->want->spec, pass->options->config->roots_digest, policy);
+    ledger->policy_hash = arena_strdup(&pass->arena, policy);
+    ledger->instance_launch_ms = pass->plan.host->launch_ms;
+    ledger->module_id = verdict.module_id;
+    pass->next.status.attestation = verdict;
+    pass->memory->fetch_failures = 0;
+    pass->memory->fetch_not_before_ms = 0;
+    pass->memory->fetch_error[0] = '\0';
+    pass->plan.look_again_ms = verdict.next_ms - pass->now.wall_ms;
+    if (!positive && pass->effective.attestation.on_rejected != ON_REJECTED_REPORT)
+        pass->plan.look_again_ms = 0;
+    return 0;
+}
+
+static int attest(struct pass *pass, struct error *err)
+{
+    if (check_lease(pass, err) < 0)
+        return -1;
+    struct host host = *pass->plan.host;
+    struct attest_request request = {.object = pass->want,
+                                     .effective = &pass->effective,
+                                     .host = &host,
+                                     .has_profile = pass->effective.instance.iam_instance_profile != NULL,
+                                     .arena = &pass->arena};
+    struct attest_answer answer = {0};
+    int result = ports_of(pass)->attest(ports_of(pass)->ctx, &request, &answer, err);
+    if (result < 0 && err->kind == ERROR_THROTTLED) {
+        pass->must_wait = true; /* no permit: another time, and nothing was learned */
+        return 0;
+    }
+    if (answer.has_connected)
+        pass->memory->answered_launch_ms = host.launch_ms;
+    snprintf(pass->memory->boot_phase, sizeof(pass->memory->boot_phase), "%s", answer.boot_phase);
+    pass->memory->boot_seconds = answer.boot_seconds;
+    if (result == 0 && answer.has_document) {
+        result = take_verdict(pass, &answer, err);
+        free(answer.document);
+        return result;
+    }
+    return fetch_failed(pass, err);
+}
+
+static int none(struct pass *pass, struct error *err)
+{
+    (void)pass;
+    (void)err;
+    return 0;
+}
+
+int effect_run(struct pass *pass, struct error *err)
+{
+    static int (*const effects[PLAN_ACTION_COUNT])(struct pass *, struct error *) = {
+        [PLAN_NONE] = none,
+        [PLAN_ADD_FINALIZER] = add_finalizer,
+        [PLAN_REMOVE_FINALIZER] = remove_finalizer,
+        [PLAN_RECORD_ATTEMPT] = record_attempt,
+        [PLAN_RUN] = run,
+        [PLAN_LOOK_UP] = look_up,
+        [PLAN_FIND_ADOPTABLE] = adopt,
+        [PLAN_RECORD_HALT] = record_halt,
+        [PLAN_TAG_RETAINED] = tag_retained,
+        [PLAN_START] = start,
+        [PLAN_STOP] = stop,
+        [PLAN_TERMINATE] = terminate,
+        [PLAN_ATTEST] = attest,
+    };
+    bool is_change = pass->plan.action != PLAN_NONE && pass->plan.action != PLAN_LOOK_UP &&
+                     pass->plan.action != PLAN_ATTEST;
+    if (is_change && pass->options->config->read_only)
+        return 0;
+    return effects[pass->plan.action](pass, err);
+}

@@ -1,0 +1,187 @@
+/* Hosts by id, and per deployment id a list. A pass marks what it brings; the end of the pass sweeps the
+ * rest. */
+#include "reconcile/inventory.h"
+
+#include "base/hmap.h"
+#include "base/mem.h"
+#include "base/thread.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct entry {
+    struct entry *next; /* of the same deployment id */
+    struct host host;
+    uint64_t mark;
+    bool is_changed;
+};
+
+struct inventory {
+    pthread_mutex_t mutex;
+    struct hmap by_id;
+    struct hmap by_deployment;
+    uint64_t mark;
+    int64_t pass_begin_ms;
+    int64_t completed_ms;
+};
+
+const char *const host_state_names[6] = {"pending", "running",       "stopping",
+                                         "stopped", "shutting-down", "terminated"};
+
+struct inventory *inventory_new(void)
+{
+    struct inventory *inventory = mem_calloc(1, sizeof(*inventory));
+    mutex_init(&inventory->mutex);
+    hmap_init(&inventory->by_id);
+    hmap_init(&inventory->by_deployment);
+    return inventory;
+}
+
+struct inventory *inventory_free(struct inventory *inventory)
+{
+    if (!inventory)
+        return NULL;
+    hmap_done(&inventory->by_id, free);
+    hmap_done(&inventory->by_deployment, NULL);
+    pthread_mutex_destroy(&inventory->mutex);
+    free(inventory);
+    return NULL;
+}
+
+void inventory_begin(struct inventory *inventory, int64_t mono_ms)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    inventory->mark++;
+    inventory->pass_begin_ms = mono_ms;
+}
+
+static void link_entry(struct inventory *inventory, struct entry *entry)
+{
+    entry->next = hmap_get(&inventory->by_deployment, entry->host.deployment_id);
+    hmap_set(&inventory->by_deployment, entry->host.deployment_id, entry);
+}
+
+static void unlink_entry(struct inventory *inventory, struct entry *entry)
+{
+    struct entry *head = hmap_get(&inventory->by_deployment, entry->host.deployment_id);
+    struct entry **link = &head;
+    while (*link && *link != entry)
+        link = &(*link)->next;
+    if (*link)
+        *link = entry->next;
+    if (head)
+        hmap_set(&inventory->by_deployment, entry->host.deployment_id, head);
+    else
+        hmap_remove(&inventory->by_deployment, entry->host.deployment_id);
+}
+
+static bool hosts_equal(const struct host *a, const struct host *b)
+{
+    return a->state == b->state && strcmp(a->private_ip, b->private_ip) == 0 &&
+           strcmp(a->public_ip, b->public_ip) == 0 && a->launch_ms == b->launch_ms &&
+           strcmp(a->deployment_id, b->deployment_id) == 0 && strcmp(a->launch_hash, b->launch_hash) == 0 &&
+           strcmp(a->cluster_id, b->cluster_id) == 0 && a->is_retained == b->is_retained;
+}
+
+void inventory_put(struct inventory *inventory, const struct host *host, int64_t mono_ms)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    struct entry *entry = hmap_get(&inventory->by_id, host->id);
+    if (!entry) {
+        entry = mem_calloc(1, sizeof(*entry));
+        entry->host = *host;
+        entry->host.state_since_ms = mono_ms;
+        entry->is_changed = true;
+        hmap_set(&inventory->by_id, host->id, entry);
+        link_entry(inventory, entry);
+    } else {
+        int64_t since_ms = entry->host.state == host->state ? entry->host.state_since_ms : mono_ms;
+        entry->is_changed = entry->is_changed || !hosts_equal(&entry->host, host);
+        unlink_entry(inventory, entry);
+        entry->host = *host;
+        entry->host.state_since_ms = since_ms;
+        link_entry(inventory, entry);
+    }
+    entry->mark = inventory->mark;
+}
+
+/* What was put stays: it is what EC2 said. Only the sweep needs a whole pass, and the next one marks anew. */
+void inventory_abandon(struct inventory *inventory)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    inventory->pass_begin_ms = 0;
+}
+
+struct changes {
+    char (*ids)[64];
+    size_t count;
+};
+
+static void changes_add(struct changes *changes, const char *deployment_id)
+{
+    changes->ids = mem_realloc(changes->ids, changes->count + 1, sizeof(changes->ids[0]));
+    memset(changes->ids[changes->count], 0, sizeof(changes->ids[0]));
+    strncpy(changes->ids[changes->count++], deployment_id, sizeof(changes->ids[0]) - 1);
+}
+
+static struct changes sweep(struct inventory *inventory)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    struct changes changes = {0};
+    struct hmap_iter iter = {0};
+    while (hmap_next(&inventory->by_id, &iter)) {
+        struct entry *entry = iter.value;
+        bool is_gone = entry->mark != inventory->mark;
+        if (is_gone || entry->is_changed)
+            changes_add(&changes, entry->host.deployment_id);
+        entry->is_changed = false;
+        if (!is_gone)
+            continue;
+        unlink_entry(inventory, entry);
+        hmap_remove(&inventory->by_id, entry->host.id);
+        free(entry);
+    }
+    inventory->completed_ms = inventory->pass_begin_ms;
+    return changes;
+}
+
+void inventory_end(struct inventory *inventory, void (*changed)(void *ctx, const char *deployment_id),
+                   void *ctx)
+{
+    struct changes changes = sweep(inventory);
+    for (size_t i = 0; i < changes.count; i++)
+        changed(ctx, changes.ids[i]);
+    free(changes.ids);
+}
+
+int64_t inventory_completed_ms(struct inventory *inventory)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    return inventory->completed_ms;
+}
+
+size_t inventory_count(struct inventory *inventory)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    return inventory->by_id.count;
+}
+
+size_t inventory_find(struct inventory *inventory, const char *deployment_id, struct host *ret_hosts,
+                      size_t max)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    size_t count = 0;
+    for (const struct entry *entry = hmap_get(&inventory->by_deployment, deployment_id); entry && count < max;
+         entry = entry->next)
+        ret_hosts[count++] = entry->host;
+    return count;
+}
+
+bool inventory_get(struct inventory *inventory, const char *id, struct host *ret_host)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    const struct entry *entry = hmap_get(&inventory->by_id, id);
+    if (entry)
+        *ret_host = entry->host;
+    return entry != NULL;
+}

@@ -1,0 +1,249 @@
+/* Hashes are taken over canonical JSON written field by field, so that they depend on nothing but the spec.
+ */
+#include "reconcile/ledger.h"
+
+#include "base/cleanup.h"
+#include "base/json_writer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_CANONICAL_BYTES = 1024 * 1024, HOUR_MS = 3600 * 1000 };
+
+static void put_number(struct json_writer *writer, const char *key, int64_t value)
+{
+    if (value != 0)
+        json_int(writer, key, value);
+}
+
+static void put_root_volume(struct json_writer *writer, const struct tee_root_volume *volume)
+{
+    if (!volume->present)
+        return;
+    json_open_object(writer, "rootVolume");
+    put_number(writer, "sizeGiB", volume->size_gib);
+    json_text(writer, "type", volume->type);
+    put_number(writer, "iops", volume->iops);
+    put_number(writer, "throughput", volume->throughput);
+    if (volume->encrypted >= 0)
+        json_bool(writer, "encrypted", volume->encrypted == 1);
+    json_text(writer, "kmsKeyID", volume->kms_key_id);
+    json_close_object(writer);
+}
+
+static void put_network(struct json_writer *writer, const struct tee_spec *spec)
+{
+    json_open_array(writer, "ports");
+    for (size_t i = 0; i < spec->port_count; i++) {
+        json_text(writer, NULL, spec->ports[i].name ? spec->ports[i].name : "");
+        json_int(writer, NULL, spec->ports[i].port);
+        json_int(writer, NULL, spec->ports[i].enclave_port);
+    }
+    json_close_array(writer);
+    json_open_array(writer, "egress");
+    for (size_t i = 0; i < spec->egress_count; i++) {
+        json_text(writer, NULL, spec->egress[i].name ? spec->egress[i].name : "");
+        json_text(writer, NULL, spec->egress[i].host ? spec->egress[i].host : "");
+        json_int(writer, NULL, spec->egress[i].port);
+        json_int(writer, NULL, spec->egress[i].vsock_port);
+    }
+    json_close_array(writer);
+}
+
+static void digest_buf(struct buf *buf, char ret_hash[SHA256_HEX_SIZE])
+{
+    sha256_hex(buf_text(buf), buf->len, ret_hash);
+}
+
+void ledger_hash(const struct tee_spec *spec, char ret_hash[SHA256_HEX_SIZE])
+{
+    CLEANUP(buf_done) struct buf buf;
+    buf_init(&buf, MAX_CANONICAL_BYTES);
+    struct json_writer writer;
+    json_writer_init(&writer, &buf);
+    json_open_object(&writer, NULL);
+    json_text(&writer, "amiID", spec->instance.ami_id);
+    json_text(&writer, "instanceType", spec->instance.instance_type);
+    json_text(&writer, "keyName", spec->instance.key_name);
+    json_text(&writer, "iamInstanceProfile", spec->instance.iam_instance_profile);
+    put_root_volume(&writer, &spec->instance.root_volume);
+    json_text(&writer, "image", spec->image);
+    json_text(&writer, "eifURL", spec->eif_url);
+    json_text(&writer, "eifSHA256", spec->eif_sha256);
+    put_number(&writer, "cpuCount", spec->cpu_count);
+    put_number(&writer, "memoryMiB", spec->memory_mib);
+    put_number(&writer, "debugMode", spec->debug_mode);
+    put_network(&writer, spec);
+    json_text(&writer, "protocol", attest_protocol_names[spec->attestation.protocol]);
+    put_number(&writer, "attestationPort", spec->attestation.port);
+    json_close_object(&writer);
+    digest_buf(&buf, ret_hash);
+}
+
+static void put_measurements(struct json_writer *writer, const struct tee_attestation_spec *spec)
+{
+    json_open_array(writer, "measurements");
+    for (size_t i = 0; i < spec->measurement_count; i++) {
+        const struct tee_measurement *set = &spec->measurements[i];
+        json_open_object(writer, NULL);
+        json_text(writer, "name", set->name);
+        put_number(writer, "notBefore", set->not_before_ms);
+        put_number(writer, "notAfter", set->not_after_ms);
+        for (size_t k = 0; k < set->pcr_count; k++) {
+            char key[16];
+            snprintf(key, sizeof(key), "pcr%d", set->pcrs[k].index);
+            json_text(writer, key, set->pcrs[k].sha384 ? set->pcrs[k].sha384 : "");
+        }
+        json_close_object(writer);
+    }
+    json_close_array(writer);
+}
+
+void ledger_policy_hash(const struct tee_spec *spec, const char *roots_digest, char ret_hash[SHA256_HEX_SIZE])
+{
+    const struct tee_attestation_spec *attestation = &spec->attestation;
+    CLEANUP(buf_done) struct buf buf;
+    buf_init(&buf, MAX_CANONICAL_BYTES);
+    struct json_writer writer;
+    json_writer_init(&writer, &buf);
+    json_open_object(&writer, NULL);
+    json_text(&writer, "roots", roots_digest);
+    put_number(&writer, "debugMode", spec->debug_mode);
+    json_text(&writer, "protocol", attest_protocol_names[attestation->protocol]);
+    put_number(&writer, "port", attestation->port);
+    json_int(&writer, "requireNonce", attestation->require_nonce);
+    json_text(&writer, "instanceRoleARN", attestation->instance_role_arn);
+    put_number(&writer, "intervalSeconds", attestation->interval_seconds);
+    put_number(&writer, "validSeconds", attestation->valid_seconds);
+    put_number(&writer, "maxAgeSeconds", attestation->max_age_seconds);
+    put_measurements(&writer, attestation);
+    json_text(&writer, "userDataSHA256", attestation->user_data_sha256);
+    json_text(&writer, "publicKeySHA256", attestation->public_key_sha256);
+    put_number(&writer, "onRejected", attestation->on_rejected);
+    json_close_object(&writer);
+    digest_buf(&buf, ret_hash);
+}
+
+void ledger_token(const char *deployment_id, const char *hash, const char *type, const char *subnet,
+                  int attempt, char ret_token[SHA256_HEX_SIZE])
+{
+    CLEANUP(buf_done) struct buf buf;
+    buf_init(&buf, 4096);
+    /* Fields cannot contain a line feed, so no two lists of fields have one text. */
+    buf_printf(&buf, "%s\n%s\n%s\n%s\n%d", deployment_id, hash, type, subnet ? subnet : "", attempt);
+    digest_buf(&buf, ret_token);
+}
+
+bool ledger_is_open(const struct ledger *ledger)
+{
+    return ledger->token && !ledger->result && !ledger->instance_id;
+}
+
+void ledger_close(struct ledger *ledger, const char *result, const char *reason, int64_t wall_ms)
+{
+    if (!ledger->token && !ledger->instance_id)
+        return;
+    if (ledger->history_count == LEDGER_HISTORY_MAX) {
+        memmove(ledger->history, ledger->history + 1, sizeof(ledger->history[0]) * (LEDGER_HISTORY_MAX - 1));
+        ledger->history_count--;
+    }
+    ledger->history[ledger->history_count++] = (struct ledger_past){.attempt = ledger->attempt,
+                                                                    .token = ledger->token,
+                                                                    .subnet_id = ledger->subnet_id,
+                                                                    .started_ms = ledger->started_ms,
+                                                                    .ended_ms = wall_ms,
+                                                                    .result = result,
+                                                                    .instance_id = ledger->instance_id,
+                                                                    .reason = reason};
+    ledger->token = NULL;
+    ledger->result = NULL;
+    ledger->instance_id = NULL;
+    ledger->instance_launch_ms = 0;
+    ledger->subnet_id = NULL;
+    ledger->started_ms = 0;
+    ledger->module_id = NULL;
+    ledger->policy_hash = NULL;
+}
+
+/* After a lack of capacity the next subnet of the list has its turn. */
+static const char *choose_subnet(const struct ledger *ledger, const struct tee_instance_spec *instance)
+{
+    if (instance->subnet_count == 0)
+        return NULL;
+    size_t short_of = 0;
+    for (size_t i = ledger->history_count; i > 0; i--) {
+        const char *result = ledger->history[i - 1].result;
+        if (!result || strcmp(result, "InsufficientCapacity") != 0)
+            break;
+        short_of++;
+    }
+    return instance->subnet_ids[short_of % instance->subnet_count];
+}
+
+void ledger_begin(struct ledger *ledger, const struct teedeployment *want, const struct tee_spec *effective,
+                  struct arena *arena, int64_t wall_ms)
+{
+    char hash[SHA256_HEX_SIZE];
+    char token[SHA256_HEX_SIZE];
+    ledger_hash(&want->spec, hash);
+    ledger->attempt++;
+    ledger->subnet_id = choose_subnet(ledger, &effective->instance);
+    ledger_token(want->deployment_id, hash, effective->instance.instance_type, ledger->subnet_id,
+                 ledger->attempt, token);
+    ledger->hash = arena_strdup(arena, hash);
+    ledger->hash_version = LAUNCH_HASH_VERSION;
+    ledger->token = arena_strdup(arena, token);
+    ledger->started_ms = wall_ms;
+}
+
+int ledger_launches_in_hour(const struct ledger *ledger, int64_t wall_ms)
+{
+    int count = ledger->instance_id && ledger->started_ms > wall_ms - HOUR_MS ? 1 : 0;
+    for (size_t i = 0; i < ledger->history_count; i++)
+        if (ledger->history[i].instance_id && ledger->history[i].started_ms > wall_ms - HOUR_MS)
+            count++;
+    return count;
+}
+
+int ledger_failures(const struct ledger *ledger)
+{
+    int count = 0;
+    for (size_t i = ledger->history_count; i > 0 && !ledger->history[i - 1].instance_id; i--)
+        count++;
+    return count;
+}
+
+int64_t ledger_not_before_ms(const struct ledger *ledger)
+{
+    int failures = ledger_failures(ledger);
+    if (failures == 0)
+        return 0;
+    const struct ledger_past *last = &ledger->history[ledger->history_count - 1];
+    bool is_slow = last->result &&
+                   (strcmp(last->result, "Unauthorized") == 0 || strcmp(last->result, "QuotaExceeded") == 0);
+    int64_t wait_ms = is_slow ? 300 * 1000 : (int64_t)5000 << (failures < 8 ? failures : 8);
+    return last->ended_ms + (wait_ms > 900 * 1000 ? 900 * 1000 : wait_ms);
+}
+
+bool ledger_is_refused(const struct ledger *ledger, const char *hash)
+{
+    if (ledger->token || ledger->instance_id || ledger->history_count == 0)
+        return false;
+    const struct ledger_past *last = &ledger->history[ledger->history_count - 1];
+    return last->result && strcmp(last->result, "Invalid") == 0 && ledger->hash &&
+           strcmp(ledger->hash, hash) == 0;
+}
+
+static bool same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* What the fence of invariant 9 compares; the history follows from these. */
+bool ledger_equal(const struct ledger *a, const struct ledger *b)
+{
+    return a->attempt == b->attempt && same(a->token, b->token) && same(a->hash, b->hash) &&
+           same(a->subnet_id, b->subnet_id) && a->started_ms == b->started_ms && same(a->result, b->result) &&
+           same(a->instance_id, b->instance_id) && same(a->halted.reason, b->halted.reason) &&
+           a->halted.generation == b->halted.generation && a->history_count == b->history_count;
+}

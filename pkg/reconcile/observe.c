@@ -1,0 +1,140 @@
+/* Ranking first, then what became of the attempt that the ledger names. */
+#include "reconcile/observe.h"
+
+#include "base/cleanup.h"
+#include "reconcile/ledger.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    STORE_STALE_MS = 90 * 1000,
+    PROOF_SPACING_MS = 60 * 1000,
+    ATTEMPT_GRACE_MS = 5 * 60 * 1000,
+    FOUND_LIFE_MS = 60 * 1000
+};
+
+void lookups_note(struct lookups *lookups, const char *subject, bool found, int64_t mono_ms)
+{
+    if (strcmp(lookups->subject, subject) != 0 || found) {
+        *lookups = (struct lookups){0};
+        snprintf(lookups->subject, sizeof(lookups->subject), "%s", subject);
+    }
+    lookups->last_ms = mono_ms;
+    if (found)
+        return;
+    if (lookups->empty_count++ == 0)
+        lookups->first_empty_ms = mono_ms;
+}
+
+static bool is_proven_absent(const struct lookups *lookups, const char *subject)
+{
+    return strcmp(lookups->subject, subject) == 0 && lookups->empty_count >= 2 &&
+           lookups->last_ms - lookups->first_empty_ms >= PROOF_SPACING_MS;
+}
+
+static void add_host(struct observed *seen, const struct host *host)
+{
+    for (size_t i = 0; i < seen->host_count; i++)
+        if (strcmp(seen->hosts[i].id, host->id) == 0)
+            return;
+    if (seen->host_count < HOSTS_MAX)
+        seen->hosts[seen->host_count++] = *host;
+}
+
+/* What RunInstances or a look-up said counts until the inventory says more, but not for ever. */
+static void add_found(struct memory *memory, struct inventory *inventory, struct moment now,
+                      struct observed *seen)
+{
+    struct host listed;
+    if (!memory->found.id[0])
+        return;
+    if (inventory_get(inventory, memory->found.id, &listed))
+        memory->found.id[0] = '\0';
+    else if (memory->found.state == HOST_TERMINATED ||
+             now.mono_ms - memory->found.state_since_ms < FOUND_LIFE_MS)
+        add_host(seen, &memory->found);
+}
+
+static bool matches(const char *a, const char *b)
+{
+    return a && a[0] && strcmp(a, b) == 0;
+}
+
+/* Lower is better: alive before dead, then the ledger's own, then the token's, then the oldest. */
+static int64_t rank(const struct ledger *ledger, const struct host *host)
+{
+    int64_t class = 2;
+    if (matches(ledger->instance_id, host->id))
+        class = 0;
+    else if (matches(ledger->token, host->token))
+        class = 1;
+    if (!host_is_live(host))
+        class += 3;
+    return class * (INT64_C(1) << 50) + host->launch_ms;
+}
+
+static void sort_hosts(const struct ledger *ledger, struct observed *seen)
+{
+    for (size_t i = 1; i < seen->host_count; i++)
+        for (size_t k = i; k > 0 && rank(ledger, &seen->hosts[k]) < rank(ledger, &seen->hosts[k - 1]); k--) {
+            struct host other = seen->hosts[k];
+            seen->hosts[k] = seen->hosts[k - 1];
+            seen->hosts[k - 1] = other;
+        }
+    for (size_t i = 0; i < seen->host_count; i++)
+        seen->live_count += host_is_live(&seen->hosts[i]) ? 1 : 0;
+}
+
+static const struct host *find_attempt_host(const struct ledger *ledger, const struct observed *seen)
+{
+    for (size_t i = 0; i < seen->host_count; i++) {
+        const struct host *host = &seen->hosts[i];
+        if (matches(ledger->instance_id, host->id) ||
+            (!ledger->instance_id && matches(ledger->token, host->token)))
+            return host;
+    }
+    return NULL;
+}
+
+static enum attempt_state judge_attempt(const struct observe_input *in, const struct observed *seen)
+{
+    const struct ledger *ledger = &in->want->status.launch;
+    if (seen->live_count > 0)
+        return ATTEMPT_LIVE;
+    const struct host *host = find_attempt_host(ledger, seen);
+    if (host)
+        return host->state == HOST_TERMINATED ? ATTEMPT_DEAD : ATTEMPT_ENDING;
+    if (ledger->instance_id)
+        return is_proven_absent(&in->memory->lookups, ledger->instance_id) ? ATTEMPT_DEAD : ATTEMPT_MISSING;
+    if (ledger_is_open(ledger)) {
+        bool is_old = in->now.wall_ms - ledger->started_ms > ATTEMPT_GRACE_MS;
+        return is_old && is_proven_absent(&in->memory->lookups, ledger->token) ? ATTEMPT_DEAD : ATTEMPT_OPEN;
+    }
+    return ledger->history_count > 0 ? ATTEMPT_DEAD : ATTEMPT_NONE;
+}
+
+void observe(const struct observe_input *in, struct observed *ret_seen)
+{
+    struct observed *seen = ret_seen;
+    struct memory *memory = in->memory;
+    const struct ledger *ledger = &in->want->status.launch;
+    *seen = (struct observed){.memory = memory};
+    int64_t completed_ms = inventory_completed_ms(in->inventory);
+    seen->is_inventory_complete = completed_ms > 0;
+    seen->is_inventory_fresh = completed_ms > memory->effect_ms;
+    seen->is_store_fresh = !memory->written_version[0] ||
+                           resource_version_compare(in->want->resource_version, memory->written_version) >= 0;
+    seen->is_store_stale = in->now.mono_ms - store_get_heard(in->store) > STORE_STALE_MS;
+    CLEANUP(freep) char *owner = store_owner_of(in->store, in->want->deployment_id);
+    seen->owner = arena_strdup(in->arena, owner);
+    seen->is_owner = !owner || strcmp(owner, in->want->key) == 0;
+    seen->host_count = inventory_find(in->inventory, in->want->deployment_id, seen->hosts, HOSTS_MAX);
+    struct host named;
+    if (ledger->instance_id && inventory_get(in->inventory, ledger->instance_id, &named))
+        add_host(seen, &named);
+    add_found(memory, in->inventory, in->now, seen);
+    sort_hosts(ledger, seen);
+    seen->attempt = judge_attempt(in, seen);
+}

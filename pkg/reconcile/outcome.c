@@ -1,0 +1,31 @@
+/* See outcome.h. */
+#include "reconcile/outcome.h"
+
+struct outcome outcome_requeue(int64_t delay_ms)
+{
+    return (struct outcome){.kind = delay_ms < 0 ? OUTCOME_DONE : OUTCOME_REQUEUE, .delay_ms = delay_ms};
+}
+
+struct outcome outcome_from_error(const struct error *err)
+{
+    struct outcome outcome = {.kind = OUTCOME_BACK_OFF, .delay_ms = err->retry_after_ms, .error = *err};
+    switch (err->kind) {
+    case ERROR_CONFLICT:
+    case ERROR_ABSENT: /* gone between two looks: the next look sees it */ outcome.is_quiet = true; break;
+    case ERROR_STOPPED:
+        outcome.is_quiet = true;
+        outcome.kind = OUTCOME_REQUEUE;
+        outcome.delay_ms = 1000;
+        break;
+    case ERROR_INVALID: outcome.kind = OUTCOME_TERMINAL; break;
+    case ERROR_DENIED:
+    case ERROR_QUOTA: outcome.delay_ms = outcome.delay_ms > 60000 ? outcome.delay_ms : 60000; break;
+    case ERROR_NONE:
+    case ERROR_THROTTLED:
+    case ERROR_UNAVAILABLE:
+    case ERROR_CAPACITY:
+    case ERROR_UNTRUSTED:
+    case ERROR_KIND_COUNT: break;
+    }
+    return outcome;
+}

@@ -1,0 +1,40 @@
+/* pass: the state of one pass over one object, shared by reconciler.c and effects.c.
+ *
+ * Model: `want` is the object as the store has it; `next` is a copy whose ledger, verdict and lastHandled the
+ * effect may change, and from which the status is computed. base_version is the resourceVersion that the
+ * status apply carries: that of the object it was computed from, or of our own write within this pass.
+ * Threads: the key's worker.   Ownership: strings of next live in want, live or arena, all held until
+ * pass_done. Limits: none.   Errors: none. */
+#ifndef TEE_RECONCILE_PASS_H
+#define TEE_RECONCILE_PASS_H
+
+#include "base/log.h"
+#include "reconcile/observe.h"
+#include "reconcile/plan.h"
+#include "reconcile/reconciler.h"
+
+struct pass {
+    const struct reconciler_options *options;
+    struct log log;
+    struct teedeployment *want; /* a reference */
+    struct teedeployment *live; /* of the fence, or NULL */
+    struct teedeployment next;  /* shallow: never unreffed */
+    struct memory *memory;
+    struct arena arena;
+    struct tee_spec effective;
+    struct observed seen;
+    struct moment now;
+    struct plan_input in; /* of next */
+    struct plan plan;
+    char base_version[66];
+    bool must_wait; /* the effect could not be tried now (no permit, no lease) */
+};
+
+/* The effect of pass->plan; changes pass->next and pass->memory accordingly. */
+MUST_CHECK int effect_run(struct pass *pass, struct error *err);
+void pass_observe(struct pass *pass);
+void pass_event(const struct pass *pass, const char *type, const char *reason, const char *note);
+/* Applies a status value under a field manager; notes our write. */
+MUST_CHECK int pass_apply_status(struct pass *pass, const char *manager, const char *json, struct error *err);
+
+#endif

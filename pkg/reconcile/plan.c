@@ -1,0 +1,414 @@
+/* Read rows[] at the end first: it is the table. */
+#include "reconcile/plan.h"
+
+#include "base/cleanup.h"
+#include "reconcile/ledger.h"
+
+#include <string.h>
+
+enum {
+    LOOK_SOON_MS = 1000,
+    LOOK_STATE_MS = 3000,
+    LOOK_UP_SPACING_MS = 60 * 1000,
+    ATTEMPT_GRACE_MS = 5 * 60 * 1000,
+    TOKEN_LIFE_MS = 24 * 3600 * 1000,
+    DUPLICATE_GRACE_MS = 60 * 1000,
+};
+
+const char *const plan_action_names[PLAN_ACTION_COUNT] = {
+    "none",    "add-finalizer",  "remove-finalizer", "record-attempt", "run",
+    "look-up", "find-adoptable", "record-halt",      "tag-retained",   "start",
+    "stop",    "terminate",      "attest",
+};
+
+static bool same(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
+static struct plan wait_for(int row, int64_t ms)
+{
+    return (struct plan){.action = PLAN_NONE, .row = row, .look_again_ms = ms};
+}
+
+static struct plan act(int row, enum plan_action action, const struct host *host, const char *why)
+{
+    return (struct plan){
+        .action = action, .row = row, .host = host, .why = why, .look_again_ms = LOOK_STATE_MS};
+}
+
+bool plan_wants_running(const struct plan_input *in)
+{
+    return in->effective->desired_state == DESIRED_RUNNING;
+}
+
+bool plan_is_requested(const struct plan_input *in)
+{
+    const char *requested = in->want->reconcile_requested;
+    return requested && !same(requested, in->want->status.last_handled);
+}
+
+bool plan_is_halted(const struct plan_input *in)
+{
+    const struct ledger_halt *halted = &in->want->status.launch.halted;
+    return halted->reason && halted->generation == in->want->generation && !plan_is_requested(in);
+}
+
+const char *plan_problem(const struct plan_input *in)
+{
+    if (in->want->invalid)
+        return in->want->invalid;
+    const char *problem = spec_problem(in->effective, in->config);
+    if (problem)
+        return problem;
+    char hash[SHA256_HEX_SIZE];
+    ledger_hash(&in->want->spec, hash);
+    const struct ledger *ledger = &in->want->status.launch;
+    if (ledger_is_refused(ledger, hash) && !plan_is_requested(in))
+        return ledger->history[ledger->history_count - 1].reason;
+    return NULL;
+}
+
+/* The tag is EC2's own memory of the spec it was launched from; an adopted host may lack it. Another hash
+ * version says nothing: an upgrade of the controller replaces no host. */
+static bool hash_differs(const struct plan_input *in, const struct host *host)
+{
+    char hash[SHA256_HEX_SIZE];
+    ledger_hash(&in->want->spec, hash);
+    static const char prefix[] = "v1-";
+    if (host->launch_hash[0])
+        return strncmp(host->launch_hash, prefix, 3) == 0 && strcmp(host->launch_hash + 3, hash) != 0;
+    const struct ledger *ledger = &in->want->status.launch;
+    return ledger->hash && ledger->hash_version == LAUNCH_HASH_VERSION && strcmp(ledger->hash, hash) != 0;
+}
+
+static bool subnet_differs(const struct plan_input *in, const struct host *host)
+{
+    const struct tee_instance_spec *instance = &in->want->spec.instance;
+    if (instance->subnet_count == 0 || !host->subnet_id[0])
+        return false;
+    for (size_t i = 0; i < instance->subnet_count; i++)
+        if (strcmp(instance->subnet_ids[i], host->subnet_id) == 0)
+            return false;
+    return true;
+}
+
+bool plan_is_drifted(const struct plan_input *in)
+{
+    const struct host *host = observed_host(in->seen);
+    return host && (hash_differs(in, host) || subnet_differs(in, host));
+}
+
+bool plan_has_verdict(const struct plan_input *in)
+{
+    const struct host *host = observed_host(in->seen);
+    const struct ledger *ledger = &in->want->status.launch;
+    char policy[SHA256_HEX_SIZE];
+    if (!host || !in->want->status.attestation.verdict || !ledger->policy_hash)
+        return false;
+    ledger_policy_hash(&in->want->spec, in->config->roots_digest, policy);
+    return same(ledger->instance_id, host->id) &&
+           ledger->instance_launch_ms / 1000 == host->launch_ms / 1000 &&
+           strcmp(ledger->policy_hash, policy) == 0;
+}
+
+bool plan_is_lapsed(const struct plan_input *in)
+{
+    return in->now.wall_ms >= in->want->status.attestation.valid_until_ms;
+}
+
+bool plan_is_accepted(const struct plan_input *in)
+{
+    const char *verdict = in->want->status.attestation.verdict;
+    if (!plan_has_verdict(in) || plan_is_lapsed(in))
+        return false;
+    if (same(verdict, "Verified"))
+        return true;
+    if (same(verdict, "VerifiedWithoutNonce"))
+        return in->effective->attestation.require_nonce == 0;
+    return same(verdict, "MeasuredOnly") && in->config->allow_unmeasured;
+}
+
+bool plan_is_boot_overdue(const struct plan_input *in)
+{
+    const struct host *host = observed_host(in->seen);
+    return host && host->state == HOST_RUNNING && !plan_has_verdict(in) &&
+           in->effective->attestation.protocol != ATTEST_DISABLED &&
+           in->now.wall_ms > host->launch_ms + (int64_t)in->effective->boot_seconds * 1000;
+}
+
+bool plan_budget_is_spent(const struct plan_input *in)
+{
+    return ledger_launches_in_hour(&in->want->status.launch, in->now.wall_ms) >=
+           in->config->max_launches_per_hour;
+}
+
+/* One look-up a minute at most, so that two empty ones prove something. */
+static struct plan look_up(const struct plan_input *in, int row)
+{
+    const struct lookups *lookups = &in->seen->memory->lookups;
+    int64_t next_ms = lookups->last_ms + LOOK_UP_SPACING_MS;
+    if (lookups->last_ms > 0 && lookups->empty_count > 0 && in->now.mono_ms < next_ms)
+        return wait_for(row, next_ms - in->now.mono_ms);
+    return act(row, PLAN_LOOK_UP, NULL, NULL);
+}
+
+/* 0: too little is known. Destruction on a store that heard nothing for 90 s is refused by the same row. */
+static bool row_blind(const struct plan_input *in, struct plan *ret)
+{
+    const struct observed *seen = in->seen;
+    if (seen->is_inventory_complete && seen->is_inventory_fresh && seen->is_store_fresh &&
+        !seen->is_store_stale)
+        return false;
+    *ret = wait_for(0, LOOK_SOON_MS);
+    ret->is_blind = true;
+    return true;
+}
+
+static bool row_paused(const struct plan_input *in, struct plan *ret)
+{
+    *ret = wait_for(1, -1);
+    return in->want->is_paused;
+}
+
+static struct plan release(const struct plan_input *in)
+{
+    if (in->want->finalizer_index < 0)
+        return wait_for(2, -1);
+    return act(2, PLAN_REMOVE_FINALIZER, NULL, NULL);
+}
+
+static struct plan delete_alive(const struct plan_input *in, const struct host *host)
+{
+    if (in->effective->deletion_policy != DELETION_RETAIN)
+        return act(2, PLAN_TERMINATE, host, "Deleted");
+    if (!host->is_retained)
+        return act(2, PLAN_TAG_RETAINED, host, NULL);
+    return release(in);
+}
+
+static bool row_deleting(const struct plan_input *in, struct plan *ret)
+{
+    if (!in->want->is_deleting)
+        return false;
+    const struct host *host = observed_host(in->seen);
+    if (in->want->finalizer_index < 0)
+        *ret = wait_for(2, -1);
+    else if (!in->seen->is_owner) /* the id is another object's: nothing there is ours to end */
+        *ret = release(in);
+    else if (host)
+        *ret = delete_alive(in, host);
+    else if (in->seen->attempt == ATTEMPT_ENDING)
+        *ret = wait_for(2, LOOK_STATE_MS);
+    else if (in->seen->attempt == ATTEMPT_OPEN || in->seen->attempt == ATTEMPT_MISSING)
+        *ret = look_up(in, 2);
+    else
+        *ret = release(in);
+    return true;
+}
+
+static bool row_halted(const struct plan_input *in, struct plan *ret)
+{
+    if (!plan_is_halted(in))
+        return false;
+    const struct host *host = observed_host(in->seen);
+    *ret = wait_for(3, -1);
+    if (host && in->effective->attestation.on_rejected == ON_REJECTED_TERMINATE)
+        *ret = act(3, PLAN_TERMINATE, host, "AttestationRejected");
+    else if (host && host->state == HOST_RUNNING)
+        *ret = act(3, PLAN_STOP, host, "AttestationRejected");
+    return true;
+}
+
+static bool row_stalled(const struct plan_input *in, struct plan *ret)
+{
+    *ret = wait_for(3, -1);
+    return plan_problem(in) || !in->seen->is_owner;
+}
+
+static bool row_finalizer(const struct plan_input *in, struct plan *ret)
+{
+    *ret = act(4, PLAN_ADD_FINALIZER, NULL, NULL);
+    return in->want->finalizer_index < 0;
+}
+
+static bool token_is_ours(const struct ledger *ledger, const char *token)
+{
+    if (!token[0])
+        return false;
+    if (same(ledger->token, token))
+        return true;
+    for (size_t i = 0; i < ledger->history_count; i++)
+        if (same(ledger->history[i].token, token))
+            return true;
+    return false;
+}
+
+static bool row_duplicates(const struct plan_input *in, struct plan *ret)
+{
+    for (size_t i = 1; i < in->seen->live_count; i++) {
+        const struct host *host = &in->seen->hosts[i];
+        if (same(host->cluster_id, in->config->cluster_id) &&
+            token_is_ours(&in->want->status.launch, host->token) &&
+            in->now.wall_ms - host->launch_ms > DUPLICATE_GRACE_MS) {
+            *ret = act(5, PLAN_TERMINATE, host, "DuplicateInstance");
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The call may be repeated under its token only while it would be the same call. */
+static bool may_repeat(const struct plan_input *in)
+{
+    const struct ledger *ledger = &in->want->status.launch;
+    char hash[SHA256_HEX_SIZE];
+    ledger_hash(&in->want->spec, hash);
+    return plan_wants_running(in) && same(ledger->hash, hash) && !in->seen->memory->is_token_spent &&
+           in->now.wall_ms < ledger->started_ms + TOKEN_LIFE_MS;
+}
+
+static bool row_open_attempt(const struct plan_input *in, struct plan *ret)
+{
+    if (in->seen->attempt == ATTEMPT_MISSING) {
+        *ret = look_up(in, 6);
+        return true;
+    }
+    if (in->seen->attempt != ATTEMPT_OPEN)
+        return false;
+    *ret = may_repeat(in) ? act(6, PLAN_RUN, NULL, NULL) : look_up(in, 6);
+    return true;
+}
+
+static bool row_stopped(const struct plan_input *in, struct plan *ret)
+{
+    const struct host *host = observed_host(in->seen);
+    if (plan_wants_running(in))
+        return false;
+    *ret = wait_for(7, -1);
+    if (host && host->state == HOST_RUNNING)
+        *ret = act(7, PLAN_STOP, host, "Stopped");
+    else if (host && host->state != HOST_STOPPED)
+        *ret = wait_for(7, LOOK_STATE_MS);
+    return true;
+}
+
+static bool row_adopt(const struct plan_input *in, struct plan *ret)
+{
+    if (observed_host(in->seen) || !in->want->wants_adoption || !in->config->allow_adoption ||
+        in->seen->attempt != ATTEMPT_NONE || in->seen->memory->adoption_looked_ms > 0)
+        return false;
+    *ret = act(8, PLAN_FIND_ADOPTABLE, NULL, NULL);
+    return true;
+}
+
+static bool row_launch(const struct plan_input *in, struct plan *ret)
+{
+    if (observed_host(in->seen))
+        return false;
+    const struct ledger *ledger = &in->want->status.launch;
+    *ret = wait_for(9, LOOK_STATE_MS);
+    if (in->seen->attempt == ATTEMPT_ENDING)
+        return true;
+    int64_t wait_ms = ledger_not_before_ms(ledger) - in->now.wall_ms;
+    if (plan_budget_is_spent(in))
+        *ret = wait_for(9, 60 * 1000);
+    else if (wait_ms > 0 && !plan_is_requested(in))
+        *ret = wait_for(9, wait_ms);
+    else
+        *ret = act(9, PLAN_RECORD_ATTEMPT, NULL, NULL);
+    return true;
+}
+
+static bool row_drift(const struct plan_input *in, struct plan *ret)
+{
+    if (!plan_is_drifted(in) || in->effective->update_strategy == UPDATE_ON_DELETE ||
+        plan_budget_is_spent(in))
+        return false;
+    *ret = act(10, PLAN_TERMINATE, observed_host(in->seen), "Replaced");
+    return true;
+}
+
+static bool row_start(const struct plan_input *in, struct plan *ret)
+{
+    *ret = act(11, PLAN_START, observed_host(in->seen), NULL);
+    return observed_host(in->seen)->state == HOST_STOPPED;
+}
+
+static bool row_moving(const struct plan_input *in, struct plan *ret)
+{
+    const struct host *host = observed_host(in->seen);
+    if (host->state != HOST_PENDING && host->state != HOST_STOPPING)
+        return false;
+    int64_t limit_ms = (int64_t)in->effective->launch_seconds * 1000;
+    *ret = wait_for(12, LOOK_STATE_MS);
+    if (in->now.mono_ms - host->state_since_ms > limit_ms)
+        *ret = act(12, PLAN_TERMINATE, host, "LaunchTimeout");
+    return true;
+}
+
+/* 13 has no effect of its own: the host is kept and asked again at its turn (14), and the status says
+ * BootTimeout. */
+static bool row_attest(const struct plan_input *in, struct plan *ret)
+{
+    const struct host *host = observed_host(in->seen);
+    if (in->effective->attestation.protocol == ATTEST_DISABLED)
+        return false;
+    if (!host->private_ip[0]) { /* EC2 may show it later */
+        *ret = wait_for(14, LOOK_STATE_MS);
+        return true;
+    }
+    const struct memory *memory = in->seen->memory;
+    bool is_due = !plan_has_verdict(in) || plan_is_requested(in) ||
+                  in->now.wall_ms >= in->want->status.attestation.next_ms;
+    if (!is_due)
+        return false;
+    *ret = act(14, PLAN_ATTEST, host, NULL);
+    if (in->now.mono_ms < memory->fetch_not_before_ms && !plan_is_requested(in))
+        *ret = wait_for(plan_is_boot_overdue(in) ? 13 : 14, memory->fetch_not_before_ms - in->now.mono_ms);
+    return true;
+}
+
+static bool row_rejected(const struct plan_input *in, struct plan *ret)
+{
+    if (!plan_has_verdict(in) || !same(in->want->status.attestation.verdict, "Rejected"))
+        return false;
+    *ret = wait_for(15, in->want->status.attestation.next_ms - in->now.wall_ms);
+    if (in->effective->attestation.on_rejected != ON_REJECTED_REPORT)
+        *ret = act(15, PLAN_RECORD_HALT, NULL, NULL);
+    return true;
+}
+
+static bool row_ready(const struct plan_input *in, struct plan *ret)
+{
+    const struct tee_attestation_status *verdict = &in->want->status.attestation;
+    int64_t next_ms = verdict->next_ms;
+    if (!plan_is_lapsed(in) && verdict->valid_until_ms < next_ms)
+        next_ms = verdict->valid_until_ms;
+    bool has_timer = plan_has_verdict(in) && next_ms > in->now.wall_ms;
+    *ret = wait_for(16, has_timer ? next_ms - in->now.wall_ms : -1);
+    return true;
+}
+
+/* A lapse is shown by a timer, whatever row answered. */
+static void wake_for_lapse(const struct plan_input *in, struct plan *plan)
+{
+    int64_t left_ms = in->want->status.attestation.valid_until_ms - in->now.wall_ms;
+    if (plan_has_verdict(in) && left_ms > 0 && (plan->look_again_ms < 0 || plan->look_again_ms > left_ms))
+        plan->look_again_ms = left_ms;
+}
+
+struct plan plan_next(const struct plan_input *in)
+{
+    static bool (*const rows[])(const struct plan_input *, struct plan *) = {
+        row_blind,      row_paused,       row_deleting, row_halted,   row_stalled, row_finalizer,
+        row_duplicates, row_open_attempt, row_stopped,  row_adopt,    row_launch,  row_drift,
+        row_start,      row_moving,       row_attest,   row_rejected, row_ready,
+    };
+    struct plan plan = {0};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i](in, &plan))
+            break;
+    wake_for_lapse(in, &plan);
+    return plan;
+}

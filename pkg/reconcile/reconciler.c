@@ -1,0 +1,250 @@
+/* Read pass() first: it is the program.
+ *
+ *     load want -> observe seen -> plan(want, seen, now) -> at most one effect -> status -> when to look
+ * again
+ */
+#include "reconcile/reconciler.h"
+
+#include "base/hmap.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "reconcile/ledger.h"
+#include "reconcile/pass.h"
+#include "reconcile/status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OWN_WRITE_CAP_MS = 10 * 1000, MAX_STATUS_BYTES = 256 * 1024 };
+
+struct reconciler {
+    struct reconciler_options options;
+    pthread_mutex_t mutex;
+    struct hmap memories; /* key -> struct memory */
+};
+
+struct reconciler *reconciler_new(const struct reconciler_options *options)
+{
+    struct reconciler *reconciler = mem_calloc(1, sizeof(*reconciler));
+    reconciler->options = *options;
+    mutex_init(&reconciler->mutex);
+    hmap_init(&reconciler->memories);
+    return reconciler;
+}
+
+struct reconciler *reconciler_free(struct reconciler *reconciler)
+{
+    if (!reconciler)
+        return NULL;
+    hmap_done(&reconciler->memories, free);
+    pthread_mutex_destroy(&reconciler->mutex);
+    free(reconciler);
+    return NULL;
+}
+
+static void forget(struct reconciler *reconciler, const char *key)
+{
+    LOCK_SCOPE(&reconciler->mutex);
+    free(hmap_remove(&reconciler->memories, key));
+}
+
+/* The memory of the key; only its worker touches what is inside. Another uid is another object. */
+static struct memory *remember(struct reconciler *reconciler, const struct teedeployment *want)
+{
+    LOCK_SCOPE(&reconciler->mutex);
+    struct memory *memory = hmap_get(&reconciler->memories, want->key);
+    if (!memory) {
+        memory = mem_calloc(1, sizeof(*memory));
+        hmap_set(&reconciler->memories, want->key, memory);
+    }
+    if (strcmp(memory->uid, want->uid) != 0) {
+        memset(memory, 0, sizeof(*memory));
+        snprintf(memory->uid, sizeof(memory->uid), "%s", want->uid);
+    }
+    return memory;
+}
+
+static struct moment moment_now(const struct clock *clock)
+{
+    return (struct moment){.wall_ms = clock_wall_ms(clock), .mono_ms = clock_mono_ms(clock)};
+}
+
+void pass_observe(struct pass *pass)
+{
+    struct observe_input input = {.store = pass->options->store,
+                                  .inventory = pass->options->inventory,
+                                  .want = &pass->next,
+                                  .memory = pass->memory,
+                                  .now = pass->now,
+                                  .arena = &pass->arena};
+    observe(&input, &pass->seen);
+}
+
+void pass_event(const struct pass *pass, const char *type, const char *reason, const char *note)
+{
+    struct event event = {
+        .type = type, .reason = reason, .action = plan_action_names[pass->plan.action], .note = note};
+    pass->options->ports->emit_event(pass->options->ports->ctx, pass->want, &event);
+}
+
+/* An object that stays older than our last write for too long is fetched: the watch may be stuck. */
+static int refresh_store(struct pass *pass, struct error *err)
+{
+    if (pass->seen.is_store_fresh || pass->now.mono_ms - pass->memory->written_ms < OWN_WRITE_CAP_MS)
+        return 0;
+    const struct ports *ports = pass->options->ports;
+    struct teedeployment *live = NULL;
+    if (ports->get_object(ports->ctx, pass->want->name_space, pass->want->name, &live, err) < 0)
+        return error_wrap(err, "reading the object after our own write");
+    pass->memory->written_version[0] = '\0';
+    if (live)
+        store_put(pass->options->store, live);
+    else
+        store_remove(pass->options->store, pass->want->key);
+    return 0;
+}
+
+int pass_apply_status(struct pass *pass, const char *manager, const char *json, struct error *err)
+{
+    const struct ports *ports = pass->options->ports;
+    char version[66] = "";
+    if (ports->apply_status(ports->ctx, pass->want, pass->base_version, manager, json, version, err) < 0)
+        return error_wrap(err, "writing status");
+    snprintf(pass->base_version, sizeof(pass->base_version), "%s", version);
+    snprintf(pass->memory->written_version, sizeof(pass->memory->written_version), "%s", version);
+    pass->memory->written_ms = clock_mono_ms(pass->options->clock);
+    return 0;
+}
+
+/* The ledger follows what is seen: a live host is the attempt's, whatever answer was lost. */
+static void note_host(struct pass *pass)
+{
+    struct ledger *ledger = &pass->next.status.launch;
+    const struct host *host = observed_host(&pass->seen);
+    if (!host || (ledger->instance_id && strcmp(ledger->instance_id, host->id) == 0))
+        return;
+    if (ledger->instance_id)
+        ledger_close(ledger, "Terminated", NULL, pass->now.wall_ms);
+    ledger->instance_id = arena_strdup(&pass->arena, host->id);
+    ledger->result = "Launched";
+    if (ledger->started_ms == 0)
+        ledger->started_ms = host->launch_ms;
+}
+
+/* A request is answered by the first pass that could look at everything. */
+static void note_request(struct pass *pass)
+{
+    struct ledger *ledger = &pass->next.status.launch;
+    bool is_stale = ledger->halted.reason && ledger->halted.generation != pass->want->generation;
+    if (is_stale || plan_is_requested(&pass->in))
+        ledger->halted = (struct ledger_halt){0};
+    pass->next.status.last_handled = pass->want->reconcile_requested;
+}
+
+/* Transitions that a user wants to find in the Events. */
+static void tell_lapse(const struct pass *pass, const struct tee_status *status)
+{
+    const struct condition *before = condition_find(&pass->want->status.conditions, "Attested");
+    const struct condition *after = condition_find(&status->conditions, "Attested");
+    if (before && after && strcmp(after->reason, "Lapsed") == 0 && strcmp(before->status, "True") == 0)
+        pass_event(pass, "Warning", "AttestationLapsed", after->message);
+}
+
+static int report(struct pass *pass, struct error *err)
+{
+    pass_observe(pass);
+    note_host(pass);
+    if (!pass->must_wait)
+        note_request(pass);
+    struct tee_status status;
+    status_compute(&pass->in, &pass->arena, &status);
+    CLEANUP(buf_done) struct buf json;
+    buf_init(&json, MAX_STATUS_BYTES);
+    status_encode(&status, &json);
+    uint8_t digest[SHA256_BYTES];
+    if (!buf_is_ok(&json) || status_digest_text(buf_text(&json), json.len, digest) < 0)
+        return error_set(err, ERROR_INVALID, "StatusTooLarge", "status does not fit %d bytes",
+                         MAX_STATUS_BYTES);
+    bool is_current = strcmp(pass->base_version, pass->want->resource_version) == 0;
+    if (is_current && memcmp(digest, pass->want->status_digest, sizeof(digest)) == 0)
+        return 0;
+    tell_lapse(pass, &status);
+    return pass_apply_status(pass, TEE_FIELD_MANAGER, buf_text(&json), err);
+}
+
+static bool is_gone(const struct pass *pass)
+{
+    return pass->plan.action == PLAN_REMOVE_FINALIZER ||
+           (pass->want->is_deleting && pass->want->finalizer_index < 0);
+}
+
+static int pass_run(struct pass *pass, struct error *err)
+{
+    pass_observe(pass);
+    if (refresh_store(pass, err) < 0)
+        return -1;
+    pass->plan = plan_next(&pass->in);
+    if (pass->plan.is_blind)
+        return 0;
+    log_debug(&pass->log, "Pass planned", STR("action", plan_action_names[pass->plan.action]),
+              INT("row", pass->plan.row));
+    struct error effect_err = {0};
+    int result = effect_run(pass, &effect_err);
+    if (is_gone(pass)) {
+        *err = effect_err;
+        return result;
+    }
+    /* What an effect learned is reported also when it failed; its error is the one that counts. */
+    int reported = report(pass, err);
+    if (result < 0)
+        *err = effect_err;
+    return result < 0 ? result : reported;
+}
+
+static void pass_init(struct pass *pass, struct reconciler *reconciler, struct teedeployment *want)
+{
+    *pass = (struct pass){.options = &reconciler->options,
+                          .log = {.field = STR("object", want->key)},
+                          .want = want,
+                          .next = *want,
+                          .memory = remember(reconciler, want),
+                          .now = moment_now(reconciler->options.clock)};
+    arena_init(&pass->arena);
+    effective_fill(&want->spec, reconciler->options.config, &pass->arena, &pass->effective);
+    snprintf(pass->base_version, sizeof(pass->base_version), "%s", want->resource_version);
+    pass->in = (struct plan_input){.want = &pass->next,
+                                   .effective = &pass->effective,
+                                   .config = reconciler->options.config,
+                                   .seen = &pass->seen,
+                                   .now = pass->now};
+}
+
+static void pass_done(struct pass *pass)
+{
+    teedeployment_unref(pass->live);
+    arena_done(&pass->arena);
+}
+
+/* After an effect the next look is soon; without one it is the plan's. */
+static struct outcome next_look(const struct pass *pass)
+{
+    if (pass->plan.action == PLAN_REMOVE_FINALIZER)
+        return outcome_requeue(-1);
+    return outcome_requeue(pass->must_wait ? 1000 : pass->plan.look_again_ms);
+}
+
+struct outcome reconciler_pass(struct reconciler *reconciler, const char *key)
+{
+    CLEANUP(teedeployment_unrefp) struct teedeployment *want = store_get(reconciler->options.store, key);
+    if (!want) {
+        forget(reconciler, key);
+        return outcome_requeue(-1);
+    }
+    struct pass pass;
+    struct error err = {0};
+    pass_init(&pass, reconciler, want);
+    struct outcome outcome = pass_run(&pass, &err) < 0 ? outcome_from_error(&err) : next_look(&pass);
+    pass_done(&pass);
+    return outcome;
+}

@@ -1,0 +1,372 @@
+/* One function per condition; Ready is made from the others at the end. */
+#include "reconcile/status.h"
+
+#include "base/clock.h"
+#include "reconcile/ledger.h"
+
+#include <string.h>
+
+struct verdict {
+    const char *status;
+    const char *reason;
+    const char *message;
+};
+
+struct builder {
+    const struct plan_input *in;
+    const struct host *host;
+    struct arena *arena;
+    struct tee_status *status;
+};
+
+static bool same(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
+static void put(struct builder *builder, const char *type, struct verdict verdict)
+{
+    const struct teedeployment *want = builder->in->want;
+    struct condition condition = {
+        .type = type,
+        .status = verdict.status,
+        .reason = verdict.reason,
+        .message = text_cut(builder->arena, verdict.message ? verdict.message : "", CONDITION_MESSAGE_MAX),
+        .observed_generation = want->generation,
+    };
+    condition_put(&builder->status->conditions, &want->status.conditions, condition,
+                  builder->in->now.wall_ms);
+}
+
+static const struct ledger_past *last_attempt(const struct builder *builder)
+{
+    const struct ledger *ledger = &builder->in->want->status.launch;
+    return ledger->history_count > 0 ? &ledger->history[ledger->history_count - 1] : NULL;
+}
+
+static struct verdict preflight(const struct builder *builder)
+{
+    const char *problem = plan_problem(builder->in);
+    const struct ledger_past *last = last_attempt(builder);
+    if (problem)
+        return (struct verdict){"False", "Invalid", problem};
+    if (!builder->host && last && same(last->result, "Unauthorized"))
+        return (struct verdict){"False", "Unauthorized", last->reason};
+    return (struct verdict){"True", "SpecAccepted", "The spec can be acted upon"};
+}
+
+static struct verdict host_by_state(const struct builder *builder)
+{
+    const struct host *host = builder->host;
+    const char *text =
+        arena_printf(builder->arena, "Instance %s is %s", host->id, host_state_names[host->state]);
+    switch (host->state) {
+    case HOST_RUNNING: return (struct verdict){"True", "Running", text};
+    case HOST_PENDING: return (struct verdict){"False", "Pending", text};
+    case HOST_STOPPING: return (struct verdict){"False", "Stopping", text};
+    case HOST_STOPPED: return (struct verdict){"False", "Stopped", text};
+    case HOST_SHUTTING_DOWN:
+    case HOST_TERMINATED: break;
+    }
+    return (struct verdict){"False", "HostLost", text};
+}
+
+/* No instance, and the last attempt failed or its instance is gone. */
+static struct verdict host_after_end(const struct builder *builder, const struct ledger_past *last)
+{
+    char at[TIME_TEXT_SIZE];
+    int64_t next_ms = ledger_not_before_ms(&builder->in->want->status.launch);
+    time_format(next_ms > 0 ? next_ms : builder->in->now.wall_ms, at);
+    if (last->instance_id)
+        return (struct verdict){"False", "HostLost",
+                                arena_printf(builder->arena,
+                                             "Instance %s is gone (%s); a new one is launched",
+                                             last->instance_id, last->result ? last->result : "unknown")};
+    return (struct verdict){"False", last->result ? last->result : "LaunchFailed",
+                            arena_printf(builder->arena, "%s; next attempt at %s",
+                                         last->reason ? last->reason : "The launch failed", at)};
+}
+
+static struct verdict host_launched(const struct builder *builder)
+{
+    const struct plan_input *in = builder->in;
+    const struct ledger_past *last = last_attempt(builder);
+    if (builder->host)
+        return host_by_state(builder);
+    switch (in->seen->attempt) {
+    case ATTEMPT_OPEN:
+        return (struct verdict){"Unknown", "Launching", "The launch was asked for; no answer is known yet"};
+    case ATTEMPT_MISSING:
+        return (struct verdict){"Unknown", "Missing",
+                                "EC2 does not list the instance; it is looked up before it counts as gone"};
+    case ATTEMPT_ENDING: return (struct verdict){"False", "HostLost", "The instance is shutting down"};
+    case ATTEMPT_DEAD:
+        if (in->want->status.launch.instance_id)
+            return (struct verdict){"False", "HostLost", "The instance was terminated"};
+        break;
+    case ATTEMPT_NONE:
+    case ATTEMPT_LIVE: break;
+    }
+    if (!plan_wants_running(in))
+        return (struct verdict){"False", "Stopped", "Nothing is launched while desiredState is Stopped"};
+    if (plan_budget_is_spent(in))
+        return (struct verdict){"False", "LaunchBudgetExhausted",
+                                "Too many launches within the last hour; see status.launch.history"};
+    return last ? host_after_end(builder, last)
+                : (struct verdict){"False", "Pending", "No instance was launched yet"};
+}
+
+static bool is_running(const struct builder *builder)
+{
+    return builder->host && builder->host->state == HOST_RUNNING;
+}
+
+static bool is_disabled(const struct builder *builder)
+{
+    return builder->in->effective->attestation.protocol == ATTEST_DISABLED;
+}
+
+static bool has_answered(const struct builder *builder)
+{
+    return is_running(builder) && (plan_has_verdict(builder->in) ||
+                                   builder->in->seen->memory->answered_launch_ms == builder->host->launch_ms);
+}
+
+static struct verdict host_booted(const struct builder *builder)
+{
+    if (!is_running(builder))
+        return (struct verdict){"False", "NotRunning", "The instance is not running"};
+    if (is_disabled(builder))
+        return (struct verdict){"Unknown", "Disabled", "Attestation is disabled, so the host is not asked"};
+    if (has_answered(builder))
+        return (struct verdict){"True", "Answered", "The host accepts connections"};
+    return (struct verdict){
+        "False", "Booting",
+        "The host accepts no connection yet; its security group must admit the attestation port"};
+}
+
+static struct verdict enclave_running(const struct builder *builder)
+{
+    const struct memory *memory = builder->in->seen->memory;
+    const char *text = memory->fetch_error[0] ? memory->fetch_error : "The enclave was not asked yet";
+    if (!is_running(builder))
+        return (struct verdict){"False", "NotRunning", "The instance is not running"};
+    if (is_disabled(builder))
+        return (struct verdict){"Unknown", "Disabled",
+                                "Attestation is disabled, so the enclave is not asked"};
+    if (plan_has_verdict(builder->in) && memory->fetch_failures == 0)
+        return (struct verdict){"True", "Answered", "The enclave answered the last attestation request"};
+    if (plan_has_verdict(builder->in))
+        return (struct verdict){"False", "Unreachable", text};
+    if (plan_is_boot_overdue(builder->in))
+        return (struct verdict){
+            "False", "BootTimeout",
+            arena_printf(builder->arena, "No document within bootSeconds; the host is kept for a look: %s",
+                         text)};
+    return (struct verdict){"False", "Booting", text};
+}
+
+static struct verdict attested(const struct builder *builder)
+{
+    const struct tee_attestation_status *verdict = &builder->in->want->status.attestation;
+    if (is_disabled(builder))
+        return (struct verdict){"Unknown", "Disabled", "Attestation is disabled for this object"};
+    if (!is_running(builder) || !plan_has_verdict(builder->in))
+        return (struct verdict){"Unknown", "Pending",
+                                "Nothing was attested for this boot of the host and this policy"};
+    if (plan_is_accepted(builder->in))
+        return (struct verdict){"True", verdict->verdict, verdict->message};
+    if (verdict->valid_until_ms > 0 && plan_is_lapsed(builder->in))
+        return (struct verdict){"False", "Lapsed",
+                                "The last verdict is no longer valid and no newer one could be had"};
+    return (struct verdict){"False",
+                            verdict->reason && verdict->reason[0] ? verdict->reason : verdict->verdict,
+                            verdict->message};
+}
+
+static struct verdict drifted(const struct builder *builder)
+{
+    if (!plan_is_drifted(builder->in))
+        return (struct verdict){"False", "InSync", "The instance was launched from this spec"};
+    return (struct verdict){"True", "SpecChanged",
+                            "Launch-relevant fields of spec differ from what the instance was launched from"};
+}
+
+/* Why nothing but a change helps; reason NULL: not stalled. */
+static struct verdict stalled(const struct builder *builder)
+{
+    const struct plan_input *in = builder->in;
+    const char *problem = plan_problem(in);
+    struct verdict none = {0};
+    if (in->want->is_deleting || in->want->is_paused)
+        return none;
+    if (problem)
+        return (struct verdict){"True", "Invalid", problem};
+    if (!in->seen->is_owner)
+        return (struct verdict){
+            "True", "DeploymentIDTaken",
+            arena_printf(builder->arena, "spec.deploymentID is already used by %s", in->seen->owner)};
+    if (plan_is_halted(in))
+        return (struct verdict){
+            "True", "AttestationRejected",
+            "Halted after a rejected document; change the spec or request a reconcile to go on"};
+    if (!plan_wants_running(in) || !is_running(builder))
+        return none;
+    if (plan_has_verdict(in) && !plan_is_accepted(in) && !plan_is_requested(in)) {
+        struct verdict why = attested(builder);
+        why.status = "True";
+        if (!same(why.reason, "Lapsed"))
+            return why;
+    }
+    if (plan_is_boot_overdue(in))
+        return (struct verdict){"True", "BootTimeout", enclave_running(builder).message};
+    return none;
+}
+
+static bool is_stopped_as_wanted(const struct builder *builder)
+{
+    if (plan_wants_running(builder->in))
+        return false;
+    if (builder->host)
+        return builder->host->state == HOST_STOPPED;
+    enum attempt_state attempt = builder->in->seen->attempt;
+    return attempt == ATTEMPT_NONE || attempt == ATTEMPT_DEAD;
+}
+
+static bool is_ready(const struct builder *builder)
+{
+    if (is_stopped_as_wanted(builder))
+        return true;
+    bool is_attested = plan_is_accepted(builder->in) || is_disabled(builder);
+    return plan_wants_running(builder->in) && is_running(builder) && is_attested &&
+           !plan_is_drifted(builder->in);
+}
+
+/* What keeps it from Ready while it is worked on. */
+static struct verdict progress(const struct builder *builder)
+{
+    const struct plan_input *in = builder->in;
+    if (in->want->is_deleting)
+        return (struct verdict){"False", "Terminating", "The instance is terminated before the object goes"};
+    if (in->want->is_paused)
+        return (struct verdict){"Unknown", "Paused",
+                                "Nothing is done while the annotation tee.dev/paused is true"};
+    if (!plan_wants_running(in))
+        return (struct verdict){"False", "Stopping", "The instance is being stopped"};
+    if (!is_running(builder))
+        return host_launched(builder);
+    if (plan_is_drifted(in))
+        return (struct verdict){"False", "SpecChanged", drifted(builder).message};
+    if (plan_has_verdict(in))
+        return attested(builder);
+    return enclave_running(builder);
+}
+
+static void put_summary(struct builder *builder)
+{
+    struct verdict stall = stalled(builder);
+    if (stall.reason) {
+        put(builder, "Stalled", stall);
+        stall.status = "False";
+        put(builder, "Ready", stall);
+        return;
+    }
+    if (!builder->in->want->is_deleting && is_ready(builder)) {
+        struct verdict ready = {"True", "Verified", builder->in->want->status.attestation.message};
+        if (is_stopped_as_wanted(builder))
+            ready = (struct verdict){"True", "Stopped", "Stopped, as desiredState asks"};
+        else if (is_disabled(builder))
+            ready = (struct verdict){"True", "Disabled", "The instance runs; attestation is disabled"};
+        put(builder, "Ready", ready);
+        return;
+    }
+    struct verdict why = progress(builder);
+    if (!same(why.status, "Unknown"))
+        why.status = "False";
+    put(builder, "Ready", why);
+    why.status = "True";
+    put(builder, "Reconciling", why);
+}
+
+static const char *phase(const struct builder *builder)
+{
+    if (builder->in->want->is_deleting)
+        return "Terminating";
+    if (condition_find(&builder->status->conditions, "Stalled"))
+        return "Failed";
+    if (is_stopped_as_wanted(builder))
+        return "Stopped";
+    if (!plan_wants_running(builder->in))
+        return "Stopping";
+    return is_running(builder) && plan_has_verdict(builder->in) ? "Running"
+           : is_running(builder) && is_disabled(builder)        ? "Running"
+                                                                : "Provisioning";
+}
+
+static const char *text_or_null(const char *text)
+{
+    return text[0] ? text : NULL;
+}
+
+static void put_instance(struct builder *builder)
+{
+    const struct host *host = builder->host;
+    if (!host)
+        return;
+    builder->status->instance = (struct tee_instance_status){
+        .id = host->id,
+        .state = host_state_names[host->state],
+        .type = text_or_null(host->type),
+        .image_id = text_or_null(host->image_id),
+        .availability_zone = text_or_null(host->zone),
+        .subnet_id = text_or_null(host->subnet_id),
+        .private_ip = text_or_null(host->private_ip),
+        .public_ip = text_or_null(host->public_ip),
+        .launch_ms = host->launch_ms,
+        .capacity_type = host->is_spot ? "spot" : "on-demand",
+    };
+    const char *address = host->public_ip[0] ? host->public_ip : host->private_ip;
+    builder->status->endpoint_address = text_or_null(address);
+    builder->status->ports = builder->in->want->spec.ports;
+    builder->status->port_count = builder->in->want->spec.port_count;
+}
+
+/* A verdict of another boot, host or policy is not shown as if it were this one's. */
+static void put_attestation(struct builder *builder)
+{
+    const struct plan_input *in = builder->in;
+    struct tee_attestation_status *shown = &builder->status->attestation;
+    *shown = in->want->status.attestation;
+    if (shown->verdict && !plan_has_verdict(in))
+        *shown = (struct tee_attestation_status){0};
+    else if (shown->verdict && shown->valid_until_ms > 0 && plan_is_lapsed(in))
+        shown->verdict = "Expired";
+}
+
+void status_compute(const struct plan_input *in, struct arena *arena, struct tee_status *ret_status)
+{
+    struct tee_status *status = ret_status;
+    *status = (struct tee_status){0};
+    struct builder builder = {.in = in, .host = observed_host(in->seen), .arena = arena, .status = status};
+    status->observed_generation = in->want->generation;
+    status->deployment_id = in->want->deployment_id;
+    put_instance(&builder);
+    status->launch = in->want->status.launch;
+    if (in->seen->memory->boot_phase[0] && is_running(&builder) && !plan_has_verdict(in)) {
+        status->boot_phase = in->seen->memory->boot_phase;
+        status->boot_seconds = in->seen->memory->boot_seconds;
+    }
+    put_attestation(&builder);
+    struct tee_spec *report = arena_calloc(arena, 1, sizeof(*report));
+    effective_report(&in->want->spec, in->effective, report);
+    status->effective = report;
+    put(&builder, "PreflightSucceeded", preflight(&builder));
+    put(&builder, "HostLaunched", host_launched(&builder));
+    put(&builder, "HostBooted", host_booted(&builder));
+    put(&builder, "EnclaveRunning", enclave_running(&builder));
+    put(&builder, "Attested", attested(&builder));
+    put(&builder, "Drifted", drifted(&builder));
+    put_summary(&builder);
+    status->phase = phase(&builder);
+    status->last_handled = in->want->status.last_handled;
+}

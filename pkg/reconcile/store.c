@@ -1,0 +1,235 @@
+/* One entry per key, and an index of the objects that claim one deployment id. */
+#include "reconcile/store.h"
+
+#include "base/hmap.h"
+#include "base/mem.h"
+#include "base/thread.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct entry {
+    struct teedeployment *object;
+    uint64_t mark;
+};
+
+struct claim {
+    struct claim *next;
+    char *key;
+    int64_t creation_ms;
+};
+
+struct store {
+    pthread_mutex_t mutex;
+    struct hmap entries;
+    struct hmap claims; /* deployment id -> list of struct claim */
+    uint64_t mark;
+    bool is_complete;
+    int64_t heard_ms;
+};
+
+struct store *store_new(void)
+{
+    struct store *store = mem_calloc(1, sizeof(*store));
+    mutex_init(&store->mutex);
+    hmap_init(&store->entries);
+    hmap_init(&store->claims);
+    return store;
+}
+
+static void entry_free(void *value)
+{
+    struct entry *entry = value;
+    teedeployment_unref(entry->object);
+    free(entry);
+}
+
+static void claims_free(void *value)
+{
+    for (struct claim *claim = value; claim;) {
+        struct claim *next = claim->next;
+        free(claim->key);
+        free(claim);
+        claim = next;
+    }
+}
+
+struct store *store_free(struct store *store)
+{
+    if (!store)
+        return NULL;
+    hmap_done(&store->entries, entry_free);
+    hmap_done(&store->claims, claims_free);
+    pthread_mutex_destroy(&store->mutex);
+    free(store);
+    return NULL;
+}
+
+static void remove_claim(struct store *store, const struct teedeployment *object)
+{
+    struct claim *head = hmap_get(&store->claims, object->deployment_id);
+    struct claim **link = &head;
+    while (*link && strcmp((*link)->key, object->key) != 0)
+        link = &(*link)->next;
+    if (!*link)
+        return;
+    struct claim *gone = *link;
+    *link = gone->next;
+    gone->next = NULL;
+    claims_free(gone);
+    if (head)
+        hmap_set(&store->claims, object->deployment_id, head);
+    else
+        hmap_remove(&store->claims, object->deployment_id);
+}
+
+static void add_claim(struct store *store, const struct teedeployment *object)
+{
+    struct claim *claim = mem_calloc(1, sizeof(*claim));
+    claim->key = mem_strdup(object->key);
+    claim->creation_ms = object->creation_ms;
+    claim->next = hmap_get(&store->claims, object->deployment_id);
+    hmap_set(&store->claims, object->deployment_id, claim);
+}
+
+struct teedeployment *store_get(struct store *store, const char *key)
+{
+    LOCK_SCOPE(&store->mutex);
+    struct entry *entry = hmap_get(&store->entries, key);
+    return entry ? teedeployment_ref(entry->object) : NULL;
+}
+
+void store_put(struct store *store, struct teedeployment *object)
+{
+    LOCK_SCOPE(&store->mutex);
+    struct entry *entry = hmap_get(&store->entries, object->key);
+    if (!entry) {
+        entry = mem_calloc(1, sizeof(*entry));
+        hmap_set(&store->entries, object->key, entry);
+    }
+    entry->mark = store->mark;
+    if (entry->object &&
+        resource_version_compare(object->resource_version, entry->object->resource_version) < 0) {
+        teedeployment_unref(object);
+        return;
+    }
+    if (entry->object)
+        remove_claim(store, entry->object);
+    teedeployment_unref(entry->object);
+    entry->object = object;
+    add_claim(store, object);
+}
+
+static void remove_locked(struct store *store, const char *key)
+{
+    struct entry *entry = hmap_get(&store->entries, key);
+    if (!entry)
+        return;
+    remove_claim(store, entry->object);
+    hmap_remove(&store->entries, key);
+    entry_free(entry);
+}
+
+void store_remove(struct store *store, const char *key)
+{
+    LOCK_SCOPE(&store->mutex);
+    remove_locked(store, key);
+}
+
+void store_begin_list(struct store *store)
+{
+    LOCK_SCOPE(&store->mutex);
+    store->mark++;
+}
+
+struct keys {
+    char **items;
+    size_t count;
+};
+
+static void keys_add(struct keys *keys, const char *key)
+{
+    keys->items = mem_realloc(keys->items, keys->count + 1, sizeof(char *));
+    keys->items[keys->count++] = mem_strdup(key);
+}
+
+/* Hands each key on, outside the lock, and frees the list. */
+static void keys_drain(struct keys *keys, void (*each)(void *ctx, const char *key), void *ctx)
+{
+    for (size_t i = 0; i < keys->count; i++) {
+        each(ctx, keys->items[i]);
+        free(keys->items[i]);
+    }
+    free(keys->items);
+}
+
+static struct keys sweep(struct store *store)
+{
+    LOCK_SCOPE(&store->mutex);
+    struct keys keys = {0};
+    struct hmap_iter iter = {0};
+    while (hmap_next(&store->entries, &iter))
+        if (((struct entry *)iter.value)->mark != store->mark)
+            keys_add(&keys, iter.key);
+    for (size_t i = 0; i < keys.count; i++)
+        remove_locked(store, keys.items[i]);
+    store->is_complete = true;
+    return keys;
+}
+
+void store_end_list(struct store *store, void (*gone)(void *ctx, const char *key), void *ctx)
+{
+    struct keys keys = sweep(store);
+    keys_drain(&keys, gone, ctx);
+}
+
+bool store_is_complete(struct store *store)
+{
+    LOCK_SCOPE(&store->mutex);
+    return store->is_complete;
+}
+
+size_t store_count(struct store *store)
+{
+    LOCK_SCOPE(&store->mutex);
+    return store->entries.count;
+}
+
+void store_set_heard(struct store *store, int64_t mono_ms)
+{
+    LOCK_SCOPE(&store->mutex);
+    store->heard_ms = mono_ms;
+}
+
+int64_t store_get_heard(struct store *store)
+{
+    LOCK_SCOPE(&store->mutex);
+    return store->heard_ms;
+}
+
+char *store_owner_of(struct store *store, const char *deployment_id)
+{
+    LOCK_SCOPE(&store->mutex);
+    const struct claim *owner = NULL;
+    for (const struct claim *claim = hmap_get(&store->claims, deployment_id); claim; claim = claim->next)
+        if (!owner || claim->creation_ms < owner->creation_ms ||
+            (claim->creation_ms == owner->creation_ms && strcmp(claim->key, owner->key) < 0))
+            owner = claim;
+    return owner ? mem_strdup(owner->key) : NULL;
+}
+
+static struct keys all_keys(struct store *store)
+{
+    LOCK_SCOPE(&store->mutex);
+    struct keys keys = {0};
+    struct hmap_iter iter = {0};
+    while (hmap_next(&store->entries, &iter))
+        keys_add(&keys, iter.key);
+    return keys;
+}
+
+void store_each_key(struct store *store, void (*each)(void *ctx, const char *key), void *ctx)
+{
+    struct keys keys = all_keys(store);
+    keys_drain(&keys, each, ctx);
+}

@@ -1,0 +1,288 @@
+/* An entry is in at most one of: a ready list, the delay heap; or it is being processed, perhaps marked
+ * dirty. */
+#include "reconcile/workqueue.h"
+
+#include "base/heap.h"
+#include "base/hmap.h"
+#include "base/mem.h"
+#include "base/thread.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CLASS_COUNT = 2, BACK_OFF_BASE_MS = 5, BACK_OFF_MAX_MS = 1000 * 1000, AGEING_MS = 1000 };
+
+struct entry {
+    struct entry *next; /* in the ready list */
+    char *key;
+    bool is_ready;
+    bool is_processing;
+    bool is_dirty;
+    enum work_class class;
+    int64_t ready_since_ms;
+    bool is_delayed;
+    int64_t due_ms;
+    size_t heap_index;
+    int failures;
+};
+
+struct list {
+    struct entry *head;
+    struct entry *tail;
+};
+
+struct workqueue {
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    const struct clock *clock;
+    struct hmap entries;
+    struct list ready[CLASS_COUNT];
+    struct heap delayed;
+    bool is_stopped;
+    size_t ready_count;
+    size_t processing_count;
+    int64_t adds;
+    int64_t retries;
+};
+
+static bool due_before(const void *a, const void *b)
+{
+    return ((const struct entry *)a)->due_ms < ((const struct entry *)b)->due_ms;
+}
+
+static void place(void *item, size_t index)
+{
+    ((struct entry *)item)->heap_index = index;
+}
+
+struct workqueue *workqueue_new(const struct clock *clock)
+{
+    struct workqueue *queue = mem_calloc(1, sizeof(*queue));
+    queue->clock = clock;
+    mutex_init(&queue->mutex);
+    cond_init(&queue->cond);
+    hmap_init(&queue->entries);
+    heap_init(&queue->delayed, due_before, place);
+    return queue;
+}
+
+static void entry_free(void *value)
+{
+    struct entry *entry = value;
+    free(entry->key);
+    free(entry);
+}
+
+struct workqueue *workqueue_free(struct workqueue *queue)
+{
+    if (!queue)
+        return NULL;
+    hmap_done(&queue->entries, entry_free);
+    heap_done(&queue->delayed);
+    pthread_cond_destroy(&queue->cond);
+    pthread_mutex_destroy(&queue->mutex);
+    free(queue);
+    return NULL;
+}
+
+static struct entry *get_entry(struct workqueue *queue, const char *key)
+{
+    struct entry *entry = hmap_get(&queue->entries, key);
+    if (entry)
+        return entry;
+    entry = mem_calloc(1, sizeof(*entry));
+    entry->key = mem_strdup(key);
+    entry->class = WORK_BACKGROUND;
+    hmap_set(&queue->entries, key, entry);
+    return entry;
+}
+
+static void undelay(struct workqueue *queue, struct entry *entry)
+{
+    if (!entry->is_delayed)
+        return;
+    heap_remove(&queue->delayed, entry->heap_index);
+    entry->is_delayed = false;
+}
+
+static void make_ready(struct workqueue *queue, struct entry *entry)
+{
+    struct list *list = &queue->ready[entry->class];
+    undelay(queue, entry);
+    entry->is_ready = true;
+    entry->ready_since_ms = clock_mono_ms(queue->clock);
+    entry->next = NULL;
+    if (list->tail)
+        list->tail->next = entry;
+    else
+        list->head = entry;
+    list->tail = entry;
+    queue->ready_count++;
+    pthread_cond_signal(&queue->cond);
+}
+
+static void unready(struct workqueue *queue, struct entry *entry)
+{
+    struct list *list = &queue->ready[entry->class];
+    struct entry *before = NULL;
+    for (struct entry *at = list->head; at != entry; at = at->next)
+        before = at;
+    if (before)
+        before->next = entry->next;
+    else
+        list->head = entry->next;
+    if (list->tail == entry)
+        list->tail = before;
+    entry->is_ready = false;
+    queue->ready_count--;
+}
+
+void workqueue_add(struct workqueue *queue, const char *key, enum work_class class)
+{
+    LOCK_SCOPE(&queue->mutex);
+    struct entry *entry = get_entry(queue, key);
+    queue->adds++;
+    bool is_raised = class < entry->class;
+    if (entry->is_ready && is_raised)
+        unready(queue, entry);
+    if (is_raised)
+        entry->class = class;
+    if (entry->is_processing)
+        entry->is_dirty = true;
+    else if (!entry->is_ready)
+        make_ready(queue, entry);
+}
+
+void workqueue_add_at(struct workqueue *queue, const char *key, int64_t mono_ms)
+{
+    LOCK_SCOPE(&queue->mutex);
+    struct entry *entry = get_entry(queue, key);
+    queue->retries++;
+    if (entry->is_ready || entry->is_dirty)
+        return;
+    if (entry->is_delayed && entry->due_ms <= mono_ms)
+        return;
+    undelay(queue, entry);
+    entry->due_ms = mono_ms;
+    entry->is_delayed = true;
+    heap_push(&queue->delayed, entry);
+    pthread_cond_signal(&queue->cond);
+}
+
+static void release_due(struct workqueue *queue)
+{
+    int64_t now_ms = clock_mono_ms(queue->clock);
+    for (struct entry *entry = heap_peek(&queue->delayed); entry && entry->due_ms <= now_ms;
+         entry = heap_peek(&queue->delayed)) {
+        undelay(queue, entry);
+        if (entry->is_processing)
+            entry->is_dirty = true;
+        else
+            make_ready(queue, entry);
+    }
+}
+
+/* The urgent class first, unless the oldest of the background has waited longer than its age allows. */
+static struct entry *choose(const struct workqueue *queue)
+{
+    struct entry *urgent = queue->ready[WORK_URGENT].head;
+    struct entry *background = queue->ready[WORK_BACKGROUND].head;
+    if (!urgent || !background)
+        return urgent ? urgent : background;
+    return background->ready_since_ms + AGEING_MS < urgent->ready_since_ms ? background : urgent;
+}
+
+static char *take(struct workqueue *queue)
+{
+    release_due(queue);
+    struct entry *entry = choose(queue);
+    if (!entry)
+        return NULL;
+    unready(queue, entry);
+    assert(!entry->is_processing);
+    entry->is_processing = true;
+    entry->is_dirty = false;
+    entry->class = WORK_BACKGROUND;
+    queue->processing_count++;
+    return mem_strdup(entry->key);
+}
+
+char *workqueue_try_get(struct workqueue *queue)
+{
+    LOCK_SCOPE(&queue->mutex);
+    return take(queue);
+}
+
+char *workqueue_get(struct workqueue *queue)
+{
+    LOCK_SCOPE(&queue->mutex);
+    while (!queue->is_stopped) {
+        char *key = take(queue);
+        if (key)
+            return key;
+        const struct entry *next = heap_peek(&queue->delayed);
+        if (next)
+            cond_wait_until(&queue->cond, &queue->mutex, next->due_ms);
+        else
+            cond_wait(&queue->cond, &queue->mutex);
+    }
+    return NULL;
+}
+
+void workqueue_done(struct workqueue *queue, const char *key)
+{
+    LOCK_SCOPE(&queue->mutex);
+    struct entry *entry = hmap_get(&queue->entries, key);
+    assert(entry && entry->is_processing);
+    entry->is_processing = false;
+    queue->processing_count--;
+    if (entry->is_dirty) {
+        entry->is_dirty = false;
+        make_ready(queue, entry);
+    } else if (!entry->is_delayed && entry->failures == 0) {
+        hmap_remove(&queue->entries, key);
+        entry_free(entry);
+    }
+}
+
+int64_t workqueue_back_off_ms(struct workqueue *queue, const char *key)
+{
+    LOCK_SCOPE(&queue->mutex);
+    struct entry *entry = get_entry(queue, key);
+    int64_t delay_ms = entry->failures < 18 ? (int64_t)BACK_OFF_BASE_MS << entry->failures : BACK_OFF_MAX_MS;
+    entry->failures++;
+    return delay_ms < BACK_OFF_MAX_MS ? delay_ms : BACK_OFF_MAX_MS;
+}
+
+void workqueue_forget(struct workqueue *queue, const char *key)
+{
+    LOCK_SCOPE(&queue->mutex);
+    struct entry *entry = hmap_get(&queue->entries, key);
+    if (entry)
+        entry->failures = 0;
+}
+
+int64_t workqueue_next_ms(struct workqueue *queue)
+{
+    LOCK_SCOPE(&queue->mutex);
+    const struct entry *next = heap_peek(&queue->delayed);
+    return next ? next->due_ms : -1;
+}
+
+void workqueue_stop(struct workqueue *queue)
+{
+    LOCK_SCOPE(&queue->mutex);
+    queue->is_stopped = true;
+    pthread_cond_broadcast(&queue->cond);
+}
+
+struct workqueue_counts workqueue_get_counts(struct workqueue *queue)
+{
+    LOCK_SCOPE(&queue->mutex);
+    return (struct workqueue_counts){.ready = queue->ready_count,
+                                     .delayed = queue->delayed.count,
+                                     .processing = queue->processing_count,
+                                     .adds = queue->adds,
+                                     .retries = queue->retries};
+}
