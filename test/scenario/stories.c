@@ -1,0 +1,369 @@
+/* One function per story; rows are those of the state table in behaviour.md section 3. */
+#include "stories.h"
+
+#include "base/cleanup.h"
+
+#include <string.h>
+
+#define IMAGE                                                                                                \
+    "\"image\":\"registry.example/app@sha256:"                                                               \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\""
+
+static const char running[] = "{" IMAGE "}";
+static const char stopped[] = "{" IMAGE ",\"desiredState\":\"Stopped\"}";
+
+static void up(struct world *world)
+{
+    world_apply(world, "a", running);
+    world_settle(world);
+}
+
+static void delete_and_settle(struct world *world)
+{
+    world_say(world, "the object is deleted");
+    world_delete(world, "a");
+    world_settle(world);
+}
+
+static void whole_life(struct world *world)
+{
+    up(world);
+    world_say(world, "stopped");
+    world_apply(world, "a", stopped);
+    world_settle(world);
+    world_say(world, "started again");
+    world_apply(world, "a", running);
+    world_settle(world);
+    world_say(world, "somebody terminates the host");
+    world_end_host(world, world_host(world));
+    world_settle(world);
+    delete_and_settle(world);
+}
+
+static void launch(struct world *world)
+{
+    up(world);
+}
+
+static void attested_again(struct world *world)
+{
+    up(world);
+    world_say(world, "an interval passes");
+    world_run(world, 700 * 1000);
+}
+
+static void inventory_away_at_start(struct world *world)
+{
+    world->is_ec2_away = true;
+    world_apply(world, "a", running);
+    world_run(world, 30 * 1000);
+    world_say(world, "EC2 is back");
+    world->is_ec2_away = false;
+    world_settle(world);
+}
+
+static void own_write_unseen(struct world *world)
+{
+    world_apply(world, "a", running);
+    world->is_watch_held = true;
+    world_run(world, 60 * 1000);
+    world_say(world, "the watch speaks again");
+    world->is_watch_held = false;
+    world_annotate(world, "a", "x", "y");
+    world_settle(world);
+}
+
+static void paused(struct world *world)
+{
+    up(world);
+    world_annotate(world, "a", "tee.dev/paused", "true");
+    world_say(world, "paused; then stopped and deleted by the user");
+    world_apply(world, "a", stopped);
+    world_settle(world);
+    world_delete(world, "a");
+    world_run(world, 60 * 1000);
+    world_say(world, "no longer paused");
+    world_annotate(world, "a", "tee.dev/paused", "false");
+    world_settle(world);
+}
+
+static void deleted_before_launch(struct world *world)
+{
+    world_apply(world, "a", stopped);
+    world_settle(world);
+    delete_and_settle(world);
+}
+
+static void deleted_while_launching(struct world *world)
+{
+    world_apply(world, "a", running);
+    world_run(world, 100);
+    delete_and_settle(world);
+}
+
+static void retained(struct world *world)
+{
+    world_apply(world, "a", "{" IMAGE ",\"deletionPolicy\":\"Retain\"}");
+    world_settle(world);
+    delete_and_settle(world);
+}
+
+static void invalid_spec(struct world *world)
+{
+    world_apply(world, "a", "{" IMAGE ",\"enclave\":{\"debugMode\":true}}");
+    world_settle(world);
+    world_say(world, "put right");
+    world_apply(world, "a", running);
+    world_settle(world);
+}
+
+static void deployment_id_taken(struct world *world)
+{
+    world_apply(world, "a", "{" IMAGE ",\"deploymentID\":\"mine\"}");
+    world_settle(world);
+    world_say(world, "a second object claims the id, and is deleted");
+    world_apply(world, "b", "{" IMAGE ",\"deploymentID\":\"mine\"}");
+    world_settle(world);
+    world_delete(world, "b");
+    world_settle(world);
+}
+
+static void duplicate(struct world *world)
+{
+    up(world);
+    world_say(world, "a stranger with our deployment id and no token of ours is left alone");
+    world_add_host(world, "nitro-uid-1", "");
+    world_settle(world);
+    delete_and_settle(world);
+}
+
+static void answer_lost_and_hidden(struct world *world)
+{
+    world_apply(world, "a", running);
+    world_run(world, 100);
+    world_say(world, "the instance is not listed for a while");
+    world_host(world)->is_hidden = true;
+    world_run(world, 40 * 1000);
+    world_host(world)->is_hidden = false;
+    for (size_t i = 0; i < world->host_count; i++)
+        world->hosts[i].is_hidden = false;
+    world_settle(world);
+}
+
+static void capacity_short(struct world *world)
+{
+    world->run_error = "InsufficientInstanceCapacity";
+    world->run_error_count = 2;
+    world_apply(world, "a", "{" IMAGE ",\"instance\":{\"subnetIDs\":[\"subnet-a\",\"subnet-b\"]}}");
+    world_settle(world);
+}
+
+static void launch_refused(struct world *world)
+{
+    world->run_error = "InvalidAMIID.NotFound";
+    world->run_error_count = 1;
+    world_apply(world, "a", running);
+    world_settle(world);
+    world_say(world, "another AMI");
+    world_apply(world, "a", "{" IMAGE ",\"instance\":{\"amiID\":\"ami-1\"}}");
+    world_settle(world);
+}
+
+static void launch_throttled(struct world *world)
+{
+    world->run_error = "RequestLimitExceeded";
+    world->run_error_count = 3;
+    up(world);
+}
+
+static void launch_denied(struct world *world)
+{
+    world->run_error = "UnauthorizedOperation";
+    world->run_error_count = 1;
+    world_apply(world, "a", running);
+    world_run(world, 400 * 1000);
+    world_settle(world);
+}
+
+static void token_mismatch(struct world *world)
+{
+    world->run_error = "IdempotentParameterMismatch";
+    world->run_error_count = 1;
+    world_apply(world, "a", running);
+    world_run(world, 600 * 1000);
+    world_settle(world);
+}
+
+static void wants_stopped_from_the_start(struct world *world)
+{
+    world_apply(world, "a", stopped);
+    world_settle(world);
+}
+
+static void adopted(struct world *world)
+{
+    world->config.allow_adoption = true;
+    struct world_host *host = world_add_host(world, "old-id", "");
+    snprintf(host->host.cluster_id, sizeof(host->host.cluster_id), "cluster-0");
+    world_run(world, 5000);
+    world_apply(world, "a", "{" IMAGE ",\"deploymentID\":\"old-id\",\"desiredState\":\"Stopped\"}");
+    world_annotate(world, "a", "tee.dev/adopt", "by-tag");
+    world_settle(world);
+    world_say(world, "wants it running");
+    world_apply(world, "a", "{" IMAGE ",\"deploymentID\":\"old-id\"}");
+    world_settle(world);
+}
+
+static void replaced_on_change(struct world *world)
+{
+    up(world);
+    world_say(world, "another instance type");
+    world_apply(world, "a", "{" IMAGE ",\"instance\":{\"instanceType\":\"c5.xlarge\"}}");
+    world_settle(world);
+}
+
+static void drift_on_delete(struct world *world)
+{
+    world_apply(world, "a", "{" IMAGE ",\"updateStrategy\":\"OnDelete\"}");
+    world_settle(world);
+    world_say(world, "another instance type, but OnDelete");
+    world_apply(world, "a",
+                "{" IMAGE ",\"updateStrategy\":\"OnDelete\",\"instance\":{\"instanceType\":\"c5.xlarge\"}}");
+    world_settle(world);
+}
+
+static void default_changed(struct world *world)
+{
+    up(world);
+    world_say(world, "the controller's default type changes: nothing is replaced");
+    world->config.instance_type = "c5.xlarge";
+    world_restart(world);
+    world_settle(world);
+}
+
+static void boot_timeout(struct world *world)
+{
+    world_apply(world, "a", "{" IMAGE ",\"timeouts\":{\"bootSeconds\":60}}");
+    world_run(world, 100);
+    world_host(world)->is_unreachable = true;
+    world_run(world, 90 * 1000);
+    world_say(world, "the enclave answers at last");
+    for (size_t i = 0; i < world->host_count; i++)
+        world->hosts[i].is_unreachable = false;
+    world_run(world, 1300 * 1000);
+}
+
+static void rejected_and_put_right(struct world *world)
+{
+    up(world);
+    world_say(world, "another image is measured");
+    world_host(world)->verdict = "Rejected";
+    world_host(world)->reason = "PCRMismatch";
+    world_annotate(world, "a", "tee.dev/reconcile-requested-at", "1");
+    world_settle(world);
+    world_say(world, "put right");
+    world_host(world)->verdict = NULL;
+    world_annotate(world, "a", "tee.dev/reconcile-requested-at", "2");
+    world_settle(world);
+}
+
+static void rejected_and_stopped(struct world *world)
+{
+    static const char spec[] = "{" IMAGE ",\"attestation\":{\"onRejected\":\"Stop\"}}";
+    world_apply(world, "a", spec);
+    world_settle(world);
+    world_host(world)->verdict = "Rejected";
+    world_host(world)->reason = "PCRMismatch";
+    world_annotate(world, "a", "tee.dev/reconcile-requested-at", "1");
+    world_settle(world);
+    world_say(world, "put right and asked to go on");
+    world_host(world)->verdict = NULL;
+    world_annotate(world, "a", "tee.dev/reconcile-requested-at", "2");
+    world_settle(world);
+}
+
+static void rejected_and_terminated(struct world *world)
+{
+    world_apply(world, "a", "{" IMAGE ",\"attestation\":{\"onRejected\":\"Terminate\"}}");
+    world_settle(world);
+    world_host(world)->verdict = "Rejected";
+    world_host(world)->reason = "PCRMismatch";
+    world_annotate(world, "a", "tee.dev/reconcile-requested-at", "1");
+    world_settle(world);
+}
+
+static void unreachable_and_lapsed(struct world *world)
+{
+    world_apply(world, "a", "{" IMAGE ",\"attestation\":{\"intervalSeconds\":60}}");
+    world_run(world, 60 * 1000);
+    world_host(world)->is_unreachable = true;
+    world_run(world, 400 * 1000);
+    world_say(world, "reachable again");
+    for (size_t i = 0; i < world->host_count; i++)
+        world->hosts[i].is_unreachable = false;
+    world_run(world, 130 * 1000);
+}
+
+static void standby(struct world *world)
+{
+    world->lease_ms = 0;
+    world_apply(world, "a", running);
+    world_run(world, 20 * 1000);
+    world_say(world, "the lease is ours");
+    world->lease_ms = 15000;
+    world_settle(world);
+}
+
+static void recreated_under_its_name(struct world *world)
+{
+    up(world);
+    delete_and_settle(world);
+    world_say(world, "a new object of the same name");
+    up(world);
+}
+
+static void terminated_and_forgotten(struct world *world)
+{
+    up(world);
+    world_say(world, "the host vanishes without a trace");
+    struct world_host *host = world_host(world);
+    host->host.state = HOST_TERMINATED;
+    host->is_forgotten = true;
+    world_run(world, 200 * 1000);
+    world_settle(world);
+}
+
+const struct story stories[] = {
+    {"launch", launch, false},
+    {"whole-life", whole_life, false},
+    {"attested-again", attested_again, false},
+    {"row-00-inventory-away", inventory_away_at_start, false},
+    {"row-00-own-write-unseen", own_write_unseen, false},
+    {"row-01-paused", paused, false},
+    {"row-02-deleted-before-launch", deleted_before_launch, false},
+    {"row-02-deleted-while-launching", deleted_while_launching, false},
+    {"row-02-retained", retained, false},
+    {"row-03-invalid", invalid_spec, false},
+    {"row-03-deployment-id-taken", deployment_id_taken, false},
+    {"row-04-standby", standby, false},
+    {"row-05-duplicate", duplicate, false},
+    {"row-06-hidden-instance", answer_lost_and_hidden, false},
+    {"row-06-token-mismatch", token_mismatch, false},
+    {"row-07-wants-stopped", wants_stopped_from_the_start, false},
+    {"row-08-adopted", adopted, false},
+    {"row-09-capacity-short", capacity_short, false},
+    {"row-09-refused", launch_refused, false},
+    {"row-09-throttled", launch_throttled, false},
+    {"row-09-denied", launch_denied, false},
+    {"row-10-replaced", replaced_on_change, false},
+    {"row-10-on-delete", drift_on_delete, false},
+    {"row-10-default-changed", default_changed, false},
+    {"row-13-boot-timeout", boot_timeout, true},
+    {"row-14-unreachable-and-lapsed", unreachable_and_lapsed, true},
+    {"row-15-rejected-and-put-right", rejected_and_put_right, false},
+    {"row-15-rejected-and-stopped", rejected_and_stopped, false},
+    {"row-15-rejected-and-terminated", rejected_and_terminated, true},
+    {"row-09-terminated-and-forgotten", terminated_and_forgotten, false},
+    {"recreated-under-its-name", recreated_under_its_name, false},
+};
+const size_t story_count = ARRAY_LEN(stories);

@@ -1,0 +1,18 @@
+/* stories: what happens to objects and hosts, told as steps. Each is run once plainly (scenario: its trace is
+ * compared with expected/NAME.txt) and then again and again with a fault at each effect (torture).
+ * Threads: none.   Ownership: constants.   Limits: none.   Errors: none. */
+#ifndef TEE_TEST_STORIES_H
+#define TEE_TEST_STORIES_H
+
+#include "world.h"
+
+struct story {
+    const char *name;
+    void (*tell)(struct world *world);
+    bool is_final_free; /* faults may change how it ends (timeouts are part of the story) */
+};
+
+extern const struct story stories[];
+extern const size_t story_count;
+
+#endif

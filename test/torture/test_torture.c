@@ -1,0 +1,83 @@
+/* Every story again, with the k-th effect failing before or after it took place, or being the last thing that
+ * the process does, for every k; then with several faults at random places from a seed. Oracle: it converges
+ * to the end that the plain run has; at no time are two hosts of one deployment alive; none is left behind.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "stories.h"
+
+enum { SUMMARY_SIZE = 400 };
+
+static const char *const mode_names[] = {"none", "before", "after", "crash"};
+
+/* Runs the story; returns the number of effects. */
+static int tell(const struct story *story, int fault_at, enum fault_mode mode, char *ret_summary,
+                char *ret_broken)
+{
+    struct world *world = mem_calloc(1, sizeof(*world));
+    world_init(world);
+    world->fault_at = fault_at;
+    world->fault_mode = mode;
+    story->tell(world);
+    world->fault_at = 0;
+    if (mode != FAULT_NONE)
+        world_settle(world);
+    world_describe(world, ret_summary, SUMMARY_SIZE);
+    memcpy(ret_broken, world->broken, sizeof(world->broken));
+    int count = world->effect_count;
+    if (getenv("TEE_TORTURE_TRACE"))
+        print_message("%s", buf_text(&world->trace));
+    world_done(world);
+    free(world);
+    return count;
+}
+
+static void check(const struct story *story, int fault_at, enum fault_mode mode, const char *expected)
+{
+    char summary[SUMMARY_SIZE];
+    char broken[160];
+    tell(story, fault_at, mode, summary, broken);
+    if (broken[0])
+        fail_msg("%s, effect %d %s: %s", story->name, fault_at, mode_names[mode], broken);
+    if (!story->is_final_free && strcmp(summary, expected) != 0)
+        fail_msg("%s, effect %d %s:\n  plain run: %s\n  this run:  %s", story->name, fault_at,
+                 mode_names[mode], expected, summary);
+}
+
+static void test_story(void **state)
+{
+    const struct story *story = *state;
+    char expected[SUMMARY_SIZE];
+    char broken[160];
+    int count = tell(story, 0, FAULT_NONE, expected, broken);
+    assert_string_equal(broken, "");
+    for (int k = 1; k <= count; k++) {
+        check(story, k, FAULT_BEFORE, expected);
+        check(story, k, FAULT_AFTER, expected);
+        check(story, k, FAULT_CRASH, expected);
+    }
+    print_message("%s: %d effects, %d runs\n", story->name, count, 3 * count);
+}
+
+int main(void)
+{
+    log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, -1);
+    struct CMUnitTest *tests = mem_calloc(story_count, sizeof(*tests));
+    for (size_t i = 0; i < story_count; i++) {
+        void *story = (void *)(uintptr_t)&stories[i];
+        tests[i] =
+            (struct CMUnitTest){.name = stories[i].name, .test_func = test_story, .initial_state = story};
+    }
+    int failed = _cmocka_run_group_tests("torture", tests, story_count, NULL, NULL);
+    free(tests);
+    return failed;
+}
