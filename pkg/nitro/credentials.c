@@ -1,0 +1,144 @@
+/* The mutex guards what is kept; `generation` counts finished fetches, so that a waiter knows that the one it
+ * waited for is over, whatever came of it. */
+#include "nitro/credentials.h"
+
+#include "base/mem.h"
+#include "nitro/credentials_source.h"
+
+#include <openssl/rand.h>
+
+enum { EARLY_MS = 15 * 60 * 1000, JITTER_MS = 60 * 1000, RETRY_MS = 60 * 1000 };
+
+struct aws_credentials {
+    struct aws_credentials_options options;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    struct aws_identity *identity; /* NULL before the first success */
+    int64_t refresh_ms;            /* Unix time at which the next fetch is due */
+    bool is_refused;
+    bool is_fetching;
+    uint64_t generation;
+    struct error failure; /* of the last fetch, if it failed */
+};
+
+struct aws_credentials *aws_credentials_new(const struct aws_credentials_options *options)
+{
+    struct aws_credentials *credentials = mem_calloc(1, sizeof(*credentials));
+    credentials->options = *options;
+    mutex_init(&credentials->mutex);
+    cond_init(&credentials->changed);
+    return credentials;
+}
+
+struct aws_credentials *aws_credentials_free(struct aws_credentials *credentials)
+{
+    if (!credentials)
+        return NULL;
+    aws_identity_unref(credentials->identity);
+    pthread_cond_destroy(&credentials->changed);
+    pthread_mutex_destroy(&credentials->mutex);
+    free(credentials);
+    return NULL;
+}
+
+static int fetch(const struct aws_credentials_options *options, struct aws_identity **ret_identity,
+                 struct error *err)
+{
+    static credentials_source *const sources[] = {credentials_from_env, credentials_from_imds};
+    for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+        if (sources[i](options, ret_identity, err) < 0)
+            return -1;
+        if (*ret_identity)
+            return 0;
+    }
+    return error_set(
+        err, ERROR_DENIED, "NoCredentials",
+        "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the instance a role");
+}
+
+/* So that many controllers that started together do not fetch together. */
+static int64_t pick_jitter(int64_t max_ms)
+{
+    uint32_t random = 0;
+    RAND_bytes((unsigned char *)&random, sizeof(random));
+    return (int64_t)(random % (uint32_t)max_ms);
+}
+
+static int64_t plan_refresh(int64_t expires_ms, int64_t now_ms)
+{
+    int64_t early_ms = EARLY_MS + pick_jitter(JITTER_MS);
+    int64_t half_ms = (expires_ms - now_ms) / 2;
+    if (expires_ms == 0)
+        return INT64_MAX;
+    return expires_ms - (early_ms < half_ms ? early_ms : half_ms);
+}
+
+static bool is_usable(const struct aws_credentials *credentials, int64_t now_ms)
+{
+    const struct aws_identity *identity = credentials->identity;
+    return identity && !credentials->is_refused &&
+           (identity->expires_ms == 0 || now_ms < identity->expires_ms);
+}
+
+/* Called and left with the lock held; fetches without it. */
+static void refresh(struct aws_credentials *credentials)
+{
+    struct aws_identity *fresh = NULL;
+    struct error failure = {.kind = ERROR_NONE};
+    credentials->is_fetching = true;
+    mutex_unlock(&credentials->mutex);
+    int result = fetch(&credentials->options, &fresh, &failure);
+    int64_t now_ms = clock_wall_ms(credentials->options.clock);
+    mutex_lock(&credentials->mutex);
+    if (result == 0) {
+        aws_identity_unref(credentials->identity);
+        credentials->identity = fresh;
+        credentials->is_refused = false;
+        credentials->refresh_ms = plan_refresh(fresh->expires_ms, now_ms);
+    } else {
+        credentials->refresh_ms = now_ms + RETRY_MS + pick_jitter(RETRY_MS / 4);
+    }
+    credentials->failure = failure;
+    credentials->is_fetching = false;
+    credentials->generation++;
+    pthread_cond_broadcast(&credentials->changed);
+}
+
+/* The lock is held. Waits for somebody else's fetch, or does it. */
+static void renew(struct aws_credentials *credentials, bool can_go_on)
+{
+    uint64_t generation = credentials->generation;
+    if (!credentials->is_fetching) {
+        refresh(credentials);
+        return;
+    }
+    while (!can_go_on && credentials->is_fetching && credentials->generation == generation)
+        cond_wait(&credentials->changed, &credentials->mutex);
+}
+
+int aws_credentials_get(struct aws_credentials *credentials, struct aws_identity **ret_identity,
+                        struct error *err)
+{
+    LOCK_SCOPE(&credentials->mutex);
+    int64_t now_ms = clock_wall_ms(credentials->options.clock);
+    bool can_go_on = is_usable(credentials, now_ms);
+    if (!can_go_on || now_ms >= credentials->refresh_ms)
+        renew(credentials, can_go_on);
+    if (is_usable(credentials, clock_wall_ms(credentials->options.clock))) {
+        ref_get(&credentials->identity->ref);
+        *ret_identity = credentials->identity;
+        return 0;
+    }
+    if (credentials->failure.kind == ERROR_NONE)
+        return error_set(err, ERROR_UNAVAILABLE, "CredentialsExpired", "the AWS credentials ended just now");
+    if (err)
+        *err = credentials->failure;
+    return -1;
+}
+
+void aws_credentials_refuse(struct aws_credentials *credentials, const struct aws_identity *refused)
+{
+    LOCK_SCOPE(&credentials->mutex);
+    if (credentials->identity == refused)
+        credentials->is_refused = true;
+}

@@ -1,0 +1,54 @@
+/* credentials: whose keys sign our requests, always fresh.
+ *
+ * Model: a table of providers is tried in order: env (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+ * AWS_SESSION_TOKEN, AWS_CREDENTIAL_EXPIRATION), then the role of the instance by way of the metadata
+ * service. The first whose inputs exist decides, also by failing. The result is kept until about 15 minutes
+ * before it expires (half of its life if that is shorter); then the next caller fetches while all others go
+ * on with the old one, which is given out until it has really expired. Only where nothing usable is left do
+ * callers wait, for the one fetch under way, and share its failure. After a failed fetch that left the old
+ * ones in use, the next is tried about a minute later. Threads: any. No lock is held while the network is
+ * used. Ownership: options are borrowed and outlive the object; an identity is counted, aws_identity_unref().
+ * Limits: access key 128, secret 256, token 16384 bytes, printable ASCII without spaces.
+ * Errors: ERROR_DENIED (NoCredentials, NoInstanceRole, CredentialsExpired, CredentialsRefused), ERROR_INVALID
+ * (BadEnvironment), and those of imds.h. */
+#ifndef TEE_NITRO_CREDENTIALS_H
+#define TEE_NITRO_CREDENTIALS_H
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/ref.h"
+#include "base/thread.h"
+#include "nitro/aws_config.h"
+#include "nitro/sigv4.h"
+
+struct aws_credentials;
+
+/* Immutable. */
+struct aws_identity {
+    struct ref ref;
+    struct aws_keys keys;
+    int64_t expires_ms;   /* Unix time; 0 = never */
+    const char *provider; /* "env" or "imds" */
+};
+
+struct aws_credentials_options {
+    const struct environment *environment;
+    const struct aws_config *config;
+    const struct clock *clock;
+    struct stop *stop; /* or NULL */
+};
+
+struct aws_credentials *aws_credentials_new(const struct aws_credentials_options *options);
+struct aws_credentials *aws_credentials_free(struct aws_credentials *credentials);
+/* May block for a few seconds where nothing usable is at hand. */
+MUST_CHECK int aws_credentials_get(struct aws_credentials *credentials, struct aws_identity **ret_identity,
+                                   struct error *err);
+/* AWS refused this identity: the next get fetches. Does nothing if another one took its place meanwhile. The
+ * caller bounds how often. */
+void aws_credentials_refuse(struct aws_credentials *credentials, const struct aws_identity *refused);
+
+void aws_identity_unref(struct aws_identity *identity);
+void aws_identity_unrefp(struct aws_identity **identity); /* for CLEANUP */
+
+#endif
