@@ -28,6 +28,7 @@ struct scene {
     atomic_int key_count;            /* answers with keys so far */
     const char *_Atomic keys_format; /* with %d for the count */
     const char *_Atomic role;
+    struct stop *gate; /* answers with keys wait for it, if it is set */
     struct fake_api *api;
     struct clock clock;
     struct environment source;
@@ -42,7 +43,7 @@ static const char *scene_get(void *ctx, const char *name)
     const char *line = scene->environment;
     while (line && !(strncmp(line, name, len) == 0 && line[len] == '=')) {
         line = strchr(line, '\n');
-        line += line != NULL;
+        line = line ? line + 1 : NULL;
     }
     if (!line)
         return NULL;
@@ -86,6 +87,8 @@ static struct fake_reply play(void *ctx, const char *request)
         return say(scene->role, 0);
     if (is_for(request, "GET", roles_path) && scene->role)
         return say(scene->role, 0);
+    if (scene->gate)
+        stop_wait(scene->gate, 20000);
     if (is_for(request, "GET", keys_path))
         return say(scene->keys_format, ++scene->key_count);
     return (struct fake_reply){404, NULL, NULL, FAKE_WHOLE};
@@ -317,6 +320,32 @@ static void test_a_crowd_fetches_once(void **state)
     assert_int_equal(scene->key_count, 1);
 }
 
+static void *renew(void *ctx)
+{
+    expect_key(ctx, "AK2");
+    return NULL;
+}
+
+/* The fetch cannot end before the main thread was served. */
+static void test_others_go_on_while_one_fetches(void **state)
+{
+    struct scene *scene = *state;
+    struct stop gate;
+    stop_init(&gate);
+    expect_key(scene, "AK1");
+    scene->keys_format = "{" KEYS ",\"Expiration\":\"2026-01-01T12:00:00Z\"}";
+    scene->wall_ms += 6 * HOUR_MS - 10 * MINUTE_MS;
+    scene->gate = &gate;
+    pthread_t thread = thread_start("renew", renew, scene);
+    assert_true(fake_api_wait(scene->api, 5));
+    expect_key(scene, "AK1");
+    stop_request(&gate);
+    thread_join(thread);
+    expect_key(scene, "AK2");
+    scene->gate = NULL;
+    stop_done(&gate);
+}
+
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, open_scene, close_scene)
 
 int main(void)
@@ -332,6 +361,7 @@ int main(void)
         SCENE(test_bad_services),
         SCENE(test_the_region),
         SCENE(test_a_crowd_fetches_once),
+        SCENE(test_others_go_on_while_one_fetches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,6 +198,49 @@ static void test_chunks_make_one_body(void **state)
     http_response_done(&response);
 }
 
+struct stopper {
+    struct fake_api *api;
+    struct stop *stop;
+};
+
+static void *stop_soon(void *ctx)
+{
+    const struct stopper *stopper = ctx;
+    fake_api_wait(stopper->api, 1);
+    stop_request(stopper->stop);
+    return NULL;
+}
+
+/* The stop comes while the answer is under way. */
+static void test_a_stop_ends_a_transfer(void **state)
+{
+    (void)state;
+    static const struct fake_reply reply = {200, (char *)"some", NULL, FAKE_HANG};
+    struct stop stop;
+    stop_init(&stop);
+    struct fake_api *api = fake_api_start(play, (void *)&reply);
+    struct stopper stopper = {api, &stop};
+    struct http_client *client = http_client_new();
+    CLEANUP(freep) char *url = mem_printf("http://127.0.0.1:%d/x", fake_api_get_port(api));
+    const struct http_request request = {.method = "GET",
+                                         .url = url,
+                                         .max_body_bytes = 10,
+                                         .idle_timeout_ms = 60000,
+                                         .direct = true,
+                                         .stop = &stop};
+    struct http_response response;
+    struct error err = {0};
+    pthread_t thread = thread_start("stopper", stop_soon, &stopper);
+    int64_t start_ms = clock_mono_ms(clock_real());
+    assert_int_equal(http_perform(client, &request, &response, &err), -1);
+    assert_string_equal(err.reason, "Stopped");
+    assert_true(clock_mono_ms(clock_real()) - start_ms < 20000);
+    thread_join(thread);
+    http_client_free(client);
+    fake_api_stop(api);
+    stop_done(&stop);
+}
+
 /* The port was free a moment ago. */
 static void test_nobody_listens(void **state)
 {
@@ -226,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_bad_urls),
         cmocka_unit_test(test_waits_that_the_peer_names),
         cmocka_unit_test(test_chunks_make_one_body),
+        cmocka_unit_test(test_a_stop_ends_a_transfer),
         cmocka_unit_test(test_nobody_listens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
