@@ -74,6 +74,18 @@ static void instances(struct sim_service *service, const struct sim_request *req
     sim_admin_list_instances(service, reply);
 }
 
+static int parse_cut(const char *text, enum sim_cut *ret_cut)
+{
+    static const char *const names[] = {
+        [SIM_CUT_NONE] = "", [SIM_CUT_BEFORE] = "before", [SIM_CUT_AFTER] = "after"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(names[i], text) == 0) {
+            *ret_cut = (enum sim_cut)i;
+            return 0;
+        }
+    return -1;
+}
+
 static int read_fault(const struct sim_request *request, struct sim_fault *ret_fault, json_error_t *error)
 {
     const char *action = "*";
@@ -90,14 +102,12 @@ static int read_fault(const struct sim_request *request, struct sim_fault *ret_f
                                 "httpStatus", &ret_fault->http_status, "latencyMs", &latency_ms, "cut", &cut,
                                 "hold", &hold, "commit", &commit) < 0)
         return -1;
-    if (*cut && strcmp(cut, "before") != 0 && strcmp(cut, "after") != 0) {
-        snprintf(error->text, sizeof(error->text), "cut is 'before' or 'after'");
+    snprintf(error->text, sizeof(error->text), "count is at least 1, cut 'before' or 'after'");
+    if (count < 1 || skip < 0 || latency_ms < 0 || parse_cut(cut, &ret_fault->cut) < 0)
         return -1;
-    }
     snprintf(ret_fault->action, sizeof(ret_fault->action), "%s", action);
     snprintf(ret_fault->code, sizeof(ret_fault->code), "%s", code);
-    ret_fault->cut = !*cut ? SIM_CUT_NONE : *cut == 'b' ? SIM_CUT_BEFORE : SIM_CUT_AFTER;
-    ret_fault->count = count < 1 ? 1 : count;
+    ret_fault->count = count;
     ret_fault->skip = skip;
     ret_fault->latency_ms = latency_ms;
     ret_fault->hold = hold;

@@ -11,7 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MAX = 8 * 1024 * 1024, MIN_RESULTS = 5, MAX_RESULTS = 1000, MAX_TYPE_RESULTS = 100, TOKEN_SIZE = 64 };
+enum {
+    TEXT_MAX = 8 * 1024 * 1024,
+    MIN_RESULTS = 5,
+    MAX_RESULTS = 1000,
+    MAX_TYPE_RESULTS = 100,
+    TOKEN_SIZE = 64
+};
 
 struct page {
     struct sim_filters filters;

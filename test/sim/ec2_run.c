@@ -9,7 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USER_DATA_MAX = 16384, TEXT_MAX = 8 * 1024 * 1024, MAX_TOKEN = 64, MAX_TAG_KEY = 128, MAX_TAG_VALUE = 256, MAX_HOPS = 64 };
+enum {
+    USER_DATA_MAX = 16384,
+    TEXT_MAX = 8 * 1024 * 1024,
+    MAX_TOKEN = 64,
+    MAX_TAG_KEY = 128,
+    MAX_TAG_VALUE = 256,
+    MAX_HOPS = 64
+};
 
 static int missing(struct sim_call *call, const char *name)
 {
