@@ -21,7 +21,7 @@ struct sim_fault {
     char code[80];
     int http_status; /* 0 = by the code */
     int64_t latency_ms;
-    enum sim_cut cut; /* the connection, before or after the call took effect */
+    enum sim_cut cut; /* the answer's body, before or after the call took effect */
     bool hold;        /* after the effect, no answer until the script is cleared */
     bool commit;      /* the code is answered although the call took effect */
 };

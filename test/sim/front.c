@@ -128,20 +128,24 @@ static void copy_head(struct lws *wsi, struct exchange *exchange, const char *pa
     buf_init(&exchange->body, SIM_BODY_MAX);
 }
 
-static int send_head(struct lws *wsi, struct exchange *exchange)
+static int write_head(struct lws *wsi, const struct sim_reply *reply)
 {
     unsigned char head[LWS_PRE + 1024];
     unsigned char *at = head + LWS_PRE;
     unsigned char *end = head + sizeof(head) - 1;
-    const char *ttl = exchange->reply.ttl;
-    if (lws_add_http_common_headers(wsi, (unsigned)exchange->reply.status, exchange->reply.content_type,
-                                    exchange->reply.body.len, &at, end))
+    if (lws_add_http_common_headers(wsi, (unsigned)reply->status, reply->content_type, reply->body.len, &at,
+                                    end))
         return -1;
-    if (*ttl &&
+    if (*reply->ttl &&
         lws_add_http_header_by_name(wsi, (const unsigned char *)"x-aws-ec2-metadata-token-ttl-seconds:",
-                                    (const unsigned char *)ttl, (int)strlen(ttl), &at, end))
+                                    (const unsigned char *)reply->ttl, (int)strlen(reply->ttl), &at, end))
         return -1;
-    if (lws_finalize_write_http_header(wsi, head + LWS_PRE, &at, end))
+    return lws_finalize_write_http_header(wsi, head + LWS_PRE, &at, end) ? -1 : 0;
+}
+
+static int send_head(struct lws *wsi, struct exchange *exchange)
+{
+    if (write_head(wsi, &exchange->reply) < 0)
         return -1;
     if (exchange->reply.body.len > 0) {
         lws_callback_on_writable(wsi);
@@ -149,6 +153,15 @@ static int send_head(struct lws *wsi, struct exchange *exchange)
     }
     exchange_reset(exchange);
     return lws_http_transaction_completed(wsi) ? -1 : 0;
+}
+
+/* A connection that is closed before the first byte of an answer makes many a client ask again by itself,
+ * and the cut would not be seen. So the head goes out, and the body it promises does not. */
+static int cut(struct lws *wsi, struct exchange *exchange)
+{
+    exchange->reply.status = 200;
+    write_head(wsi, &exchange->reply);
+    return -1;
 }
 
 static int send_piece(struct lws *wsi, struct exchange *exchange)
@@ -184,7 +197,7 @@ static int play(struct lws *wsi, struct exchange *exchange)
     }
     exchange->is_waiting = false;
     if (exchange->reply.cut)
-        return -1;
+        return cut(wsi, exchange);
     if (exchange->reply.hold) {
         exchange->is_held = sim_service_get_release(front_of(wsi)->service) == exchange->held_at;
         exchange->reply.hold = exchange->is_held;
