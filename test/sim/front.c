@@ -42,6 +42,7 @@ struct exchange {
     uint64_t held_at; /* the release number */
     size_t sent;
     bool has_reply;
+    bool is_last;    /* of its connection */
     bool is_waiting; /* for the timer */
     bool is_held;
 };
@@ -128,8 +129,16 @@ static void copy_head(struct lws *wsi, struct exchange *exchange, const char *pa
     buf_init(&exchange->body, SIM_BODY_MAX);
 }
 
-static int write_head(struct lws *wsi, const struct sim_reply *reply)
+static int finish(struct lws *wsi, struct exchange *exchange)
 {
+    bool is_last = exchange->is_last;
+    exchange_reset(exchange);
+    return is_last || lws_http_transaction_completed(wsi) ? -1 : 0;
+}
+
+static int write_head(struct lws *wsi, const struct exchange *exchange)
+{
+    const struct sim_reply *reply = &exchange->reply;
     unsigned char head[LWS_PRE + 1024];
     unsigned char *at = head + LWS_PRE;
     unsigned char *end = head + sizeof(head) - 1;
@@ -140,19 +149,21 @@ static int write_head(struct lws *wsi, const struct sim_reply *reply)
         lws_add_http_header_by_name(wsi, (const unsigned char *)"x-aws-ec2-metadata-token-ttl-seconds:",
                                     (const unsigned char *)reply->ttl, (int)strlen(reply->ttl), &at, end))
         return -1;
+    if (exchange->is_last &&
+        lws_add_http_header_by_token(wsi, WSI_TOKEN_CONNECTION, (const unsigned char *)"close", 5, &at, end))
+        return -1;
     return lws_finalize_write_http_header(wsi, head + LWS_PRE, &at, end) ? -1 : 0;
 }
 
 static int send_head(struct lws *wsi, struct exchange *exchange)
 {
-    if (write_head(wsi, &exchange->reply) < 0)
+    if (write_head(wsi, exchange) < 0)
         return -1;
     if (exchange->reply.body.len > 0) {
         lws_callback_on_writable(wsi);
         return 0;
     }
-    exchange_reset(exchange);
-    return lws_http_transaction_completed(wsi) ? -1 : 0;
+    return finish(wsi, exchange);
 }
 
 /* A connection that is closed before the first byte of an answer makes many a client ask again by itself,
@@ -160,7 +171,7 @@ static int send_head(struct lws *wsi, struct exchange *exchange)
 static int cut(struct lws *wsi, struct exchange *exchange)
 {
     exchange->reply.status = 200;
-    write_head(wsi, &exchange->reply);
+    write_head(wsi, exchange);
     return -1;
 }
 
@@ -180,8 +191,7 @@ static int send_piece(struct lws *wsi, struct exchange *exchange)
         lws_callback_on_writable(wsi);
         return 0;
     }
-    exchange_reset(exchange);
-    return lws_http_transaction_completed(wsi) ? -1 : 0;
+    return finish(wsi, exchange);
 }
 
 /* Plays the reply, or arranges for a later look. */
@@ -237,6 +247,9 @@ static int on_head(struct lws *wsi, struct exchange *exchange, const char *path)
     char length[32] = "";
     get_header(exchange, "content-length", length, sizeof(length));
     bool has_body = *length && strcmp(length, "0") != 0;
+    /* libwebsockets takes what follows a PUT or POST without a length for its body. */
+    exchange->is_last =
+        !*length && (strcmp(exchange->method, "PUT") == 0 || strcmp(exchange->method, "POST") == 0);
     return has_body ? 0 : on_complete(wsi, exchange);
 }
 
