@@ -39,9 +39,10 @@ static void issue_token(struct sim_service *service, const struct sim_request *r
         reply->status = 400;
         return;
     }
+    /* A client whose session is gone is told so by 401, as on a host that was restarted. */
     if (service->imds_tokens.count >= MAX_TOKENS) {
-        reply->status = 503;
-        return;
+        hmap_done(&service->imds_tokens, free);
+        hmap_init(&service->imds_tokens);
     }
     random_hex(token, 28);
     int64_t expires_ms = clock_wall_ms(clock_real()) + seconds * 1000;
