@@ -52,7 +52,6 @@ static const struct {
 
     {"AccessDenied", EC2_CLASS_PERMISSION},
     {"AccessDeniedException", EC2_CLASS_PERMISSION},
-    {"AuthFailure", EC2_CLASS_PERMISSION},
     {"AuthFailure.ServiceLinkedRoleCreationNotPermitted", EC2_CLASS_PERMISSION},
     {"Blocked", EC2_CLASS_PERMISSION},
     {"OperationNotPermitted", EC2_CLASS_PERMISSION},
@@ -60,6 +59,7 @@ static const struct {
     {"PendingVerification", EC2_CLASS_PERMISSION},
     {"UnauthorizedOperation", EC2_CLASS_PERMISSION},
 
+    {"AuthFailure", EC2_CLASS_CREDENTIAL}, /* EC2 says so of keys that it does not know */
     {"ExpiredToken", EC2_CLASS_CREDENTIAL},
     {"ExpiredTokenException", EC2_CLASS_CREDENTIAL},
     {"IncompleteSignature", EC2_CLASS_CREDENTIAL},

@@ -32,7 +32,7 @@ static const struct {
     {"VcpuLimitExceeded", "", 400, EC2_CLASS_QUOTA, ERROR_QUOTA},
     {"SomethingNewLimitExceeded", "", 400, EC2_CLASS_QUOTA, ERROR_QUOTA},
     {"UnauthorizedOperation", "", 403, EC2_CLASS_PERMISSION, ERROR_DENIED},
-    {"AuthFailure", "", 401, EC2_CLASS_PERMISSION, ERROR_DENIED},
+    {"AuthFailure", "", 401, EC2_CLASS_CREDENTIAL, ERROR_DENIED},
     {"NeverHeardOf", "", 403, EC2_CLASS_PERMISSION, ERROR_DENIED},
     {"InvalidParameterValue", "Value (p) for parameter x is invalid. Invalid IAM Instance Profile name", 400,
      EC2_CLASS_PERMISSION, ERROR_DENIED},

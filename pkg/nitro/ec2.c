@@ -1,0 +1,137 @@
+/* The actions: which body, which answer. How they are sent is ec2_call.c's. */
+#include "nitro/ec2.h"
+
+#include "base/mem.h"
+#include "nitro/ec2_call.h"
+
+#include <string.h>
+
+/* Performs the call with a body that ends with it. */
+static int perform_once(struct ec2_call *call, const char *body, struct error *err)
+{
+    call->body = body;
+    int result = ec2_call_perform(call, err);
+    ec2_call_done(call);
+    return result;
+}
+
+static int take_instance(void *ctx, struct ec2_instance *instance, struct error *err)
+{
+    struct ec2_instance *taken = ctx;
+    (void)err;
+    if (!taken->id) {
+        *taken = *instance;
+        *instance = (struct ec2_instance){0};
+    }
+    return 0;
+}
+
+int ec2_run_instance(struct ec2 *ec2, const struct ec2_launch *launch, int64_t timeout_ms,
+                     struct ec2_instance *ret_instance, struct error *err)
+{
+    CLEANUP(freep) char *body = NULL;
+    CLEANUP(ec2_instance_done) struct ec2_instance taken = {0};
+    struct ec2_call call;
+    if (ec2_request_run(launch, &body, err) < 0)
+        return -1;
+    ec2_call_init(&call, ec2, "RunInstances", timeout_ms);
+    call.handler = (struct ec2_handler){.ctx = &taken, .on_instance = take_instance};
+    if (perform_once(&call, body, err) < 0)
+        return -1;
+    if (!taken.id)
+        return error_set(err, ERROR_UNAVAILABLE, "UnexpectedAnswer",
+                         "RunInstances: the answer names no instance");
+    *ret_instance = taken;
+    taken = (struct ec2_instance){0};
+    return 0;
+}
+
+int ec2_describe(struct ec2 *ec2, const struct ec2_query *query, const struct ec2_handler *handler,
+                 int64_t timeout_ms, struct error *err)
+{
+    struct ec2_call call;
+    int result = 0;
+    ec2_call_init(&call, ec2, "DescribeInstances", timeout_ms);
+    call.handler = *handler;
+    do {
+        CLEANUP(freep) char *body = NULL;
+        result = ec2_request_describe(query, call.next_token, &body, err);
+        call.body = body;
+        if (result == 0)
+            result = ec2_call_perform(&call, err);
+    } while (result == 0 && call.next_token);
+    ec2_call_done(&call);
+    return result;
+}
+
+int ec2_change(struct ec2 *ec2, enum ec2_verb verb, const struct ec2_query *ids, int64_t timeout_ms,
+               struct error *err)
+{
+    CLEANUP(freep) char *body = NULL;
+    struct ec2_call call;
+    if (ec2_request_change(verb, ids->ids, ids->id_count, &body, err) < 0)
+        return -1;
+    ec2_call_init(&call, ec2, ec2_verb_action(verb), timeout_ms);
+    return perform_once(&call, body, err);
+}
+
+static int change_one(struct ec2 *ec2, enum ec2_verb verb, const char *id, int64_t timeout_ms,
+                      struct error *err)
+{
+    const struct ec2_query one = {.ids = &id, .id_count = 1};
+    return ec2_change(ec2, verb, &one, timeout_ms, err);
+}
+
+int ec2_start(struct ec2 *ec2, const char *id, int64_t timeout_ms, struct error *err)
+{
+    return change_one(ec2, EC2_START, id, timeout_ms, err);
+}
+
+int ec2_stop(struct ec2 *ec2, const char *id, int64_t timeout_ms, struct error *err)
+{
+    return change_one(ec2, EC2_STOP, id, timeout_ms, err);
+}
+
+int ec2_terminate(struct ec2 *ec2, const char *id, int64_t timeout_ms, struct error *err)
+{
+    return change_one(ec2, EC2_TERMINATE, id, timeout_ms, err);
+}
+
+int ec2_create_tags(struct ec2 *ec2, const char *id, const struct ec2_tag *tags, int64_t timeout_ms,
+                    struct error *err)
+{
+    CLEANUP(freep) char *body = NULL;
+    struct ec2_call call;
+    size_t count = 0;
+    while (tags[count].key)
+        count++;
+    if (ec2_request_create_tags(id, tags, count, &body, err) < 0)
+        return -1;
+    ec2_call_init(&call, ec2, "CreateTags", timeout_ms);
+    return perform_once(&call, body, err);
+}
+
+static int take_type(void *ctx, const struct ec2_type *type, struct error *err)
+{
+    (void)err;
+    *(struct ec2_type *)ctx = *type;
+    return 0;
+}
+
+int ec2_fetch_type(struct ec2 *ec2, const char *name, int64_t timeout_ms, struct ec2_type *ret_type,
+                   struct error *err)
+{
+    CLEANUP(freep) char *body = NULL;
+    struct ec2_call call;
+    struct ec2_type type = {.name = ""};
+    if (ec2_request_describe_types(&name, 1, &body, err) < 0)
+        return -1;
+    ec2_call_init(&call, ec2, "DescribeInstanceTypes", timeout_ms);
+    call.handler = (struct ec2_handler){.ctx = &type, .on_type = take_type};
+    if (perform_once(&call, body, err) < 0)
+        return -1;
+    if (strcmp(type.name, name) != 0)
+        return error_set(err, ERROR_INVALID, "InvalidInstanceType", "there is no instance type '%s'", name);
+    *ret_type = type;
+    return 0;
+}

@@ -1,0 +1,58 @@
+/* ec2: calls to EC2.
+ *
+ * Model: one blocking function an action, over the pure parts: ec2_request.h makes the body, sigv4.h signs
+ * it, http/client.h sends it and ec2_response.h reads the answer while it arrives. Every call here may be
+ * repeated without harm (a launch carries its token), so that a throttle, a 5xx or a broken connection is
+ * tried again, at most twice and within the timeout; but not once a record of the answer was handed out. Keys
+ * that AWS refuses are fetched anew once. If the clock is more than four minutes off by AWS's own, the
+ * difference is taken into account.
+ * Threads: any, at the same time; each call takes an HTTP client from a small pool. Ownership: options are
+ * copied but for credentials, clock and stop, which outlive the object. A handler runs on the caller's
+ * thread. Limits: 64 MiB an answer; the timeout is that of the whole call, all pages and repeats. Errors:
+ * ec2_error.h's and http/client.h's. ERROR_UNAVAILABLE of a change: its outcome is unknown. */
+#ifndef TEE_NITRO_EC2_H
+#define TEE_NITRO_EC2_H
+
+#include "base/clock.h"
+#include "base/thread.h"
+#include "nitro/credentials.h"
+#include "nitro/ec2_request.h"
+#include "nitro/ec2_response.h"
+
+struct ec2;
+
+struct ec2_options {
+    const char *endpoint; /* such as "https://ec2.eu-west-1.amazonaws.com" */
+    const char *region;
+    const char *ca_file; /* NULL: the system's store */
+    struct aws_credentials *credentials;
+    const struct clock *clock;
+    struct stop *stop; /* ends calls and their waiting with ERROR_STOPPED */
+};
+
+/* A loopback endpoint is never spoken to through a proxy. */
+MUST_CHECK int ec2_new(const struct ec2_options *options, struct ec2 **ret_ec2, struct error *err);
+/* No call may be under way. */
+struct ec2 *ec2_free(struct ec2 *ec2);
+
+/* The instance may be an old one, and dead: a token finds what it launched before. Release it with
+ * ec2_instance_done(). */
+MUST_CHECK int ec2_run_instance(struct ec2 *ec2, const struct ec2_launch *launch, int64_t timeout_ms,
+                                struct ec2_instance *ret_instance, struct error *err);
+/* All pages; handler->on_instance hears every instance. An unknown id among query->ids is ERROR_ABSENT. */
+MUST_CHECK int ec2_describe(struct ec2 *ec2, const struct ec2_query *query, const struct ec2_handler *handler,
+                            int64_t timeout_ms, struct error *err);
+/* For batches; one unknown id fails all. */
+MUST_CHECK int ec2_change(struct ec2 *ec2, enum ec2_verb verb, const struct ec2_query *ids,
+                          int64_t timeout_ms, struct error *err);
+MUST_CHECK int ec2_start(struct ec2 *ec2, const char *id, int64_t timeout_ms, struct error *err);
+MUST_CHECK int ec2_stop(struct ec2 *ec2, const char *id, int64_t timeout_ms, struct error *err);
+MUST_CHECK int ec2_terminate(struct ec2 *ec2, const char *id, int64_t timeout_ms, struct error *err);
+/* tags: ended by a NULL key. */
+MUST_CHECK int ec2_create_tags(struct ec2 *ec2, const char *id, const struct ec2_tag *tags,
+                               int64_t timeout_ms, struct error *err);
+/* ERROR_INVALID if there is no such type. */
+MUST_CHECK int ec2_fetch_type(struct ec2 *ec2, const char *name, int64_t timeout_ms,
+                              struct ec2_type *ret_type, struct error *err);
+
+#endif

@@ -1,0 +1,328 @@
+/* Calls over a real socket against answers that each test writes: what is sent, what is tried again, and what
+ * is not.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "fake_api.h"
+#include "nitro/ec2.h"
+
+enum { REPLIES_MAX = 8, TIMEOUT_MS = 10000 };
+
+#define INSTANCE(id)                                                                                         \
+    "<item><instanceId>" id "</instanceId><instanceState><code>16</code></instanceState></item>"
+#define PAGE(items, token)                                                                                   \
+    "<DescribeInstancesResponse><reservationSet><item><instancesSet>" items                                  \
+    "</instancesSet></item></reservationSet><nextToken>" token "</nextToken></DescribeInstancesResponse>"
+#define FAULT(code)                                                                                          \
+    "<Response><Errors><Error><Code>" code "</Code><Message>m</Message></Error></Errors></Response>"
+#define STOPPED                                                                                              \
+    "<StopInstancesResponse><instancesSet><item><instanceId>i-1</instanceId><currentState><code>64</code>"   \
+    "</currentState></item></instancesSet></StopInstancesResponse>"
+
+struct line {
+    int status;
+    const char *body;
+    enum fake_how how;
+    const char *headers;
+};
+
+struct scene {
+    struct line lines[REPLIES_MAX];
+    atomic_int asked;
+    atomic_int keys_read;
+    struct fake_api *api;
+    struct environment environment;
+    struct aws_config config;
+    struct aws_credentials *credentials;
+    struct stop stop;
+    struct ec2 *ec2;
+};
+
+static const char *get_variable(void *ctx, const char *name)
+{
+    struct scene *scene = ctx;
+    if (strcmp(name, "AWS_ACCESS_KEY_ID") == 0) {
+        scene->keys_read++;
+        return "AKTEST";
+    }
+    if (strcmp(name, "AWS_SESSION_TOKEN") == 0)
+        return "session";
+    return strcmp(name, "AWS_SECRET_ACCESS_KEY") == 0 ? "secret" : NULL;
+}
+
+static struct fake_reply play(void *ctx, const char *request)
+{
+    struct scene *scene = ctx;
+    int number = scene->asked++;
+    (void)request;
+    assert_true(number < REPLIES_MAX);
+    const struct line *line = &scene->lines[number];
+    return (struct fake_reply){line->status, mem_strdup(line->body ? line->body : ""), line->headers,
+                               line->how};
+}
+
+static int open_scene(void **state)
+{
+    struct scene *scene = mem_calloc(1, sizeof(*scene));
+    scene->environment = (struct environment){get_variable, scene};
+    assert_int_equal(aws_config_init(&scene->environment, &scene->config, NULL), 0);
+    stop_init(&scene->stop);
+    scene->api = fake_api_start(play, scene);
+    const struct aws_credentials_options keys = {&scene->environment, &scene->config, clock_real(), NULL};
+    scene->credentials = aws_credentials_new(&keys);
+    CLEANUP(freep) char *endpoint = mem_printf("http://127.0.0.1:%d", fake_api_get_port(scene->api));
+    const struct ec2_options options = {endpoint,           "eu-west-1",  NULL,
+                                        scene->credentials, clock_real(), &scene->stop};
+    assert_int_equal(ec2_new(&options, &scene->ec2, NULL), 0);
+    *state = scene;
+    return 0;
+}
+
+static int close_scene(void **state)
+{
+    struct scene *scene = *state;
+    ec2_free(scene->ec2);
+    aws_credentials_free(scene->credentials);
+    fake_api_stop(scene->api);
+    aws_config_done(&scene->config);
+    stop_done(&scene->stop);
+    free(scene);
+    return 0;
+}
+
+static void script(struct scene *scene, const struct line *lines, size_t count)
+{
+    memcpy(scene->lines, lines, count * sizeof(*lines));
+}
+#define SCRIPT(scene, ...)                                                                                   \
+    script((scene), (const struct line[]){__VA_ARGS__}, ARRAY_LEN(((const struct line[]){__VA_ARGS__})))
+
+static int note_id(void *ctx, struct ec2_instance *instance, struct error *err)
+{
+    (void)err;
+    return buf_printf(ctx, "%s;", instance->id);
+}
+
+static int describe(struct scene *scene, struct buf *ret_heard, struct error *err)
+{
+    static const char *const values[] = {"c"};
+    static const struct ec2_filter filter = {"tag:tee-cluster-id", values, 1};
+    static const struct ec2_query query = {.filters = &filter, .filter_count = 1};
+    buf_init(ret_heard, 4096);
+    const struct ec2_handler handler = {.ctx = ret_heard, .on_instance = note_id};
+    return ec2_describe(scene->ec2, &query, &handler, TIMEOUT_MS, err);
+}
+
+static void test_describe_pages(void **state)
+{
+    struct scene *scene = *state;
+    CLEANUP(buf_done) struct buf heard;
+    SCRIPT(scene, {200, PAGE(INSTANCE("i-1"), "p2"), FAKE_WHOLE, NULL},
+           {200, PAGE("", "p3"), FAKE_BYTES, NULL},
+           {200, PAGE(INSTANCE("i-2") INSTANCE("i-3"), ""), FAKE_WHOLE, NULL});
+    assert_int_equal(describe(scene, &heard, NULL), 0);
+    assert_string_equal(buf_text(&heard), "i-1;i-2;i-3;");
+    assert_null(strstr(fake_api_get_request(scene->api, 0), "NextToken"));
+    assert_non_null(strstr(fake_api_get_request(scene->api, 1), "&NextToken=p2"));
+    assert_non_null(strstr(fake_api_get_request(scene->api, 2), "&NextToken=p3"));
+}
+
+static void test_request_is_signed(void **state)
+{
+    struct scene *scene = *state;
+    SCRIPT(scene, {200, STOPPED, FAKE_WHOLE, NULL});
+    assert_int_equal(ec2_stop(scene->ec2, "i-1", TIMEOUT_MS, NULL), 0);
+    const char *request = fake_api_get_request(scene->api, 0);
+    assert_int_equal(strncmp(request, "POST / HTTP/1.1\r\n", 17), 0);
+    assert_non_null(strstr(request, "\r\nX-Amz-Security-Token: session\r\n"));
+    assert_non_null(
+        strstr(request, "\r\nContent-Type: application/x-www-form-urlencoded; charset=utf-8\r\n"));
+    assert_non_null(strstr(request, "\r\nUser-Agent: tee-controller/" TEE_VERSION "\r\n"));
+    assert_non_null(strstr(request, "/eu-west-1/ec2/aws4_request, SignedHeaders=content-type;host;x-amz-date;"
+                                    "x-amz-security-token, Signature="));
+    assert_non_null(strstr(request, "\r\n\r\nAction=StopInstances&Version=2016-11-15&InstanceId.1=i-1"));
+    const char *host = strstr(request, "\r\nHost: ");
+    assert_non_null(host);
+    assert_null(strstr(host + 2, "\r\nHost: "));
+}
+
+/* What a single stop does with these answers: the requests made, and the error's reason. */
+static const struct {
+    struct line lines[4];
+    int requests;
+    const char *reason; /* NULL: success */
+    enum error_kind kind;
+} retry_cases[] = {
+    {{{500, FAULT("InternalError"), FAKE_WHOLE, NULL}, {200, STOPPED, FAKE_WHOLE, NULL}},
+     2,
+     NULL,
+     ERROR_NONE},
+    {{{503, FAULT("RequestLimitExceeded"), FAKE_WHOLE, NULL}, {200, STOPPED, FAKE_WHOLE, NULL}},
+     2,
+     NULL,
+     ERROR_NONE},
+    {{{503, "<html>", FAKE_WHOLE, NULL}, {502, "", FAKE_WHOLE, NULL}, {503, "busy", FAKE_WHOLE, NULL}},
+     3,
+     "UnexpectedAnswer",
+     ERROR_UNAVAILABLE},
+    {{{200, STOPPED, FAKE_CUT, NULL}, {200, STOPPED, FAKE_WHOLE, NULL}}, 2, NULL, ERROR_NONE},
+    {{{200, "<StopInst", FAKE_CUT, NULL}, {200, STOPPED, FAKE_WHOLE, NULL}}, 2, NULL, ERROR_NONE},
+    {{{200, "<StopInst", FAKE_WHOLE, NULL}, {200, STOPPED, FAKE_WHOLE, NULL}}, 2, NULL, ERROR_NONE},
+    {{{500, FAULT("InsufficientInstanceCapacity"), FAKE_WHOLE, NULL}},
+     1,
+     "InsufficientInstanceCapacity",
+     ERROR_CAPACITY},
+    {{{400, FAULT("InvalidInstanceID.NotFound"), FAKE_WHOLE, NULL}},
+     1,
+     "InvalidInstanceID.NotFound",
+     ERROR_ABSENT},
+    {{{403, FAULT("UnauthorizedOperation"), FAKE_WHOLE, NULL}}, 1, "UnauthorizedOperation", ERROR_DENIED},
+    {{{400, FAULT("RequestExpired"), FAKE_WHOLE, NULL}, {200, STOPPED, FAKE_WHOLE, NULL}},
+     2,
+     NULL,
+     ERROR_NONE},
+    {{{401, FAULT("AuthFailure"), FAKE_WHOLE, NULL}, {401, FAULT("AuthFailure"), FAKE_WHOLE, NULL}},
+     2,
+     "AuthFailure",
+     ERROR_DENIED},
+};
+
+static void test_retries(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(retry_cases); i++) {
+        struct scene *scene = NULL;
+        struct error err = {0};
+        open_scene((void **)&scene);
+        script(scene, retry_cases[i].lines, ARRAY_LEN(retry_cases[i].lines));
+        int result = ec2_stop(scene->ec2, "i-1", TIMEOUT_MS, &err);
+        assert_int_equal(result, retry_cases[i].reason ? -1 : 0);
+        assert_int_equal(scene->asked, retry_cases[i].requests);
+        if (retry_cases[i].reason) {
+            assert_string_equal(err.reason, retry_cases[i].reason);
+            assert_int_equal(err.kind, retry_cases[i].kind);
+        }
+        close_scene((void **)&scene);
+    }
+}
+
+/* A page that breaks behind its first instance is not asked for again: the caller heard that one already. */
+static void test_no_retry_after_records(void **state)
+{
+    struct scene *scene = *state;
+    struct error err = {0};
+    CLEANUP(buf_done) struct buf heard;
+    SCRIPT(scene, {200, PAGE(INSTANCE("i-1"), "p2"), FAKE_WHOLE, NULL},
+           {200, "<DescribeInstancesResponse><reservationSet><item><instancesSet>" INSTANCE("i-2"), FAKE_CUT,
+            NULL});
+    assert_int_equal(describe(scene, &heard, &err), -1);
+    assert_int_equal(err.kind, ERROR_UNAVAILABLE);
+    assert_int_equal(scene->asked, 2);
+}
+
+static void test_refused_keys_are_read_again_once_in_a_while(void **state)
+{
+    struct scene *scene = *state;
+    struct line expired = {400, FAULT("ExpiredToken"), FAKE_WHOLE, NULL};
+    SCRIPT(scene, expired, expired, expired);
+    assert_int_equal(ec2_stop(scene->ec2, "i-1", TIMEOUT_MS, NULL), -1);
+    assert_int_equal(scene->asked, 2);
+    int keys_read = scene->keys_read;
+    assert_true(keys_read >= 2);
+    assert_int_equal(ec2_stop(scene->ec2, "i-1", TIMEOUT_MS, NULL), -1);
+    assert_int_equal(scene->asked, 3);
+    assert_int_equal(scene->keys_read, keys_read);
+}
+
+static void test_clock_is_corrected(void **state)
+{
+    struct scene *scene = *state;
+    SCRIPT(scene,
+           {403, FAULT("SignatureDoesNotMatch"), FAKE_WHOLE, "Date: Tue, 03 Jan 2040 10:00:00 GMT\r\n"},
+           {200, STOPPED, FAKE_WHOLE, NULL});
+    assert_int_equal(ec2_stop(scene->ec2, "i-1", TIMEOUT_MS, NULL), 0);
+    assert_null(strstr(fake_api_get_request(scene->api, 0), "X-Amz-Date: 20400103T"));
+    assert_non_null(strstr(fake_api_get_request(scene->api, 1), "X-Amz-Date: 20400103T"));
+}
+
+static void test_timeout(void **state)
+{
+    struct scene *scene = *state;
+    struct error err = {0};
+    SCRIPT(scene, {200, "<StopInstancesResponse>", FAKE_HANG, NULL});
+    assert_int_equal(ec2_stop(scene->ec2, "i-1", 300, &err), -1);
+    assert_int_equal(err.kind, ERROR_UNAVAILABLE);
+    assert_string_equal(err.reason, "Timeout");
+    assert_int_equal(scene->asked, 1);
+    stop_request(&scene->stop);
+    assert_int_equal(ec2_stop(scene->ec2, "i-1", TIMEOUT_MS, &err), -1);
+    assert_int_equal(err.kind, ERROR_STOPPED);
+}
+
+static void test_run_and_types(void **state)
+{
+    struct scene *scene = *state;
+    struct ec2_instance instance;
+    struct ec2_type type;
+    struct error err = {0};
+    const struct ec2_launch launch = {.image_id = "ami-1", .type = "m5.xlarge", .client_token = "t"};
+    SCRIPT(scene,
+           {200,
+            "<RunInstancesResponse><instancesSet>" INSTANCE("i-1") "</instancesSet></RunInstancesResponse>",
+            FAKE_WHOLE, NULL},
+           {200, "<RunInstancesResponse/>", FAKE_WHOLE, NULL},
+           {200,
+            "<DescribeInstanceTypesResponse><instanceTypeSet><item><instanceType>m5.xlarge</instanceType>"
+            "<nitroEnclavesSupport>supported</nitroEnclavesSupport></item></instanceTypeSet>"
+            "</DescribeInstanceTypesResponse>",
+            FAKE_WHOLE, NULL},
+           {200, "<DescribeInstanceTypesResponse/>", FAKE_WHOLE, NULL},
+           {200, "<CreateTagsResponse><return>true</return></CreateTagsResponse>", FAKE_WHOLE, NULL});
+    assert_int_equal(ec2_run_instance(scene->ec2, &launch, TIMEOUT_MS, &instance, NULL), 0);
+    assert_string_equal(instance.id, "i-1");
+    ec2_instance_done(&instance);
+    assert_int_equal(ec2_run_instance(scene->ec2, &launch, TIMEOUT_MS, &instance, &err), -1);
+    assert_int_equal(err.kind, ERROR_UNAVAILABLE);
+    assert_int_equal(ec2_fetch_type(scene->ec2, "m5.xlarge", TIMEOUT_MS, &type, NULL), 0);
+    assert_true(type.has_enclave_support);
+    assert_int_equal(ec2_fetch_type(scene->ec2, "m9.none", TIMEOUT_MS, &type, &err), -1);
+    assert_int_equal(err.kind, ERROR_INVALID);
+    const struct ec2_tag tags[] = {{"tee-retained", "true"}, {NULL, NULL}};
+    assert_int_equal(ec2_create_tags(scene->ec2, "i-1", tags, TIMEOUT_MS, NULL), 0);
+    assert_non_null(strstr(fake_api_get_request(scene->api, 4), "ResourceId.1=i-1&Tag.1.Key=tee-retained"));
+}
+
+static void test_bad_endpoint(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct ec2 *ec2 = NULL;
+    const struct ec2_options options = {.endpoint = "ec2.amazonaws.com", .region = "r"};
+    assert_int_equal(ec2_new(&options, &ec2, &err), -1);
+    assert_int_equal(err.kind, ERROR_INVALID);
+}
+
+#define SCENE_TEST(function) cmocka_unit_test_setup_teardown(function, open_scene, close_scene)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {SCENE_TEST(test_describe_pages),
+                                       SCENE_TEST(test_request_is_signed),
+                                       cmocka_unit_test(test_retries),
+                                       SCENE_TEST(test_no_retry_after_records),
+                                       SCENE_TEST(test_refused_keys_are_read_again_once_in_a_while),
+                                       SCENE_TEST(test_clock_is_corrected),
+                                       SCENE_TEST(test_timeout),
+                                       SCENE_TEST(test_run_and_types),
+                                       cmocka_unit_test(test_bad_endpoint)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
