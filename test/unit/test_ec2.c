@@ -268,6 +268,32 @@ static void test_timeout(void **state)
     assert_int_equal(err.kind, ERROR_STOPPED);
 }
 
+static void *stop_twice(void *ctx)
+{
+    struct scene *scene = ctx;
+    for (int i = 0; i < 2; i++) {
+        if (ec2_stop(scene->ec2, "i-1", TIMEOUT_MS, NULL) < 0)
+            return ctx;
+    }
+    return NULL;
+}
+
+static void test_many_threads(void **state)
+{
+    struct scene *scene = *state;
+    pthread_t threads[REPLIES_MAX / 2];
+    for (size_t i = 0; i < REPLIES_MAX; i++)
+        scene->lines[i] = (struct line){200, STOPPED, FAKE_WHOLE, NULL};
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        threads[i] = thread_start("stop", stop_twice, scene);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        void *failed = scene;
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+    assert_int_equal(scene->asked, REPLIES_MAX);
+}
+
 static void test_run_and_types(void **state)
 {
     struct scene *scene = *state;
@@ -322,6 +348,7 @@ int main(void)
                                        SCENE_TEST(test_refused_keys_are_read_again_once_in_a_while),
                                        SCENE_TEST(test_clock_is_corrected),
                                        SCENE_TEST(test_timeout),
+                                       SCENE_TEST(test_many_threads),
                                        SCENE_TEST(test_run_and_types),
                                        cmocka_unit_test(test_bad_endpoint)};
     return cmocka_run_group_tests(tests, NULL, NULL);
