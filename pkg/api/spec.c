@@ -118,7 +118,7 @@ static void decode_measurements(const struct json_reader *parent, struct tee_att
 static void decode_attestation(const struct json_reader *parent, struct tee_attestation_spec *spec)
 {
     struct json_reader reader = json_reader_child(parent, "attestation");
-    spec->protocol = (enum attest_protocol)READ_ENUM(&reader, "protocol", attest_protocol_names);
+    spec->protocol = (enum attestation_protocol)READ_ENUM(&reader, "protocol", attest_protocol_names);
     spec->port = (int)json_read_int(&reader, "port", 1, 65535, 0);
     spec->require_nonce = json_read_bool(&reader, "requireNonce");
     spec->instance_role_arn = json_read_string(&reader, "instanceRoleARN", 2048);

@@ -13,7 +13,7 @@ enum desired_state { DESIRED_ABSENT, DESIRED_RUNNING, DESIRED_STOPPED };
 enum deletion_policy { DELETION_ABSENT, DELETION_DELETE, DELETION_RETAIN };
 enum update_strategy { UPDATE_ABSENT, UPDATE_REPLACE, UPDATE_ON_DELETE };
 enum on_rejected { ON_REJECTED_ABSENT, ON_REJECTED_REPORT, ON_REJECTED_STOP, ON_REJECTED_TERMINATE };
-enum attest_protocol {
+enum attestation_protocol {
     ATTEST_ABSENT,
     ATTEST_NATIVE,
     ATTEST_NITRIDING,
@@ -78,7 +78,7 @@ struct tee_instance_spec {
 };
 
 struct tee_attestation_spec {
-    enum attest_protocol protocol;
+    enum attestation_protocol protocol;
     int port;
     int require_nonce;
     const char *instance_role_arn;

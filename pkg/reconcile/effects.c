@@ -372,7 +372,7 @@ static void tell_verdict(struct pass *pass, const struct tee_attestation_status 
         pass_event(pass, "Warning", "AttestationRejected", verdict->message);
 }
 
-static int write_evidence(struct pass *pass, const struct attest_answer *answer, struct error *err)
+static int write_evidence(struct pass *pass, const struct attest_reply *answer, struct error *err)
 {
     CLEANUP(buf_done) struct buf json;
     buf_init(&json, 128 * 1024);
@@ -380,7 +380,7 @@ static int write_evidence(struct pass *pass, const struct attest_answer *answer,
     return pass_apply_status(pass, TEE_FIELD_MANAGER "-evidence", buf_text(&json), err);
 }
 
-static int take_verdict(struct pass *pass, const struct attest_answer *answer, struct error *err)
+static int take_verdict(struct pass *pass, const struct attest_reply *answer, struct error *err)
 {
     struct tee_attestation_status verdict = answer->verdict;
     bool positive = is_verdict_positive(pass, &verdict);
@@ -422,7 +422,7 @@ static int attest(struct pass *pass, struct error *err)
                                      .host = &host,
                                      .has_profile = pass->effective.instance.iam_instance_profile != NULL,
                                      .arena = &pass->arena};
-    struct attest_answer answer = {0};
+    struct attest_reply answer = {0};
     int result = ports_of(pass)->attest(ports_of(pass)->ctx, &request, &answer, err);
     if (result < 0 && err->kind == ERROR_THROTTLED) {
         pass->must_wait = true; /* no permit: another time, and nothing was learned */

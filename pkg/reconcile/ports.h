@@ -37,7 +37,7 @@ struct attest_request {
     struct arena *arena; /* for the strings of the answer */
 };
 
-struct attest_answer {
+struct attest_reply {
     bool has_connected;  /* TCP was accepted */
     bool has_document;   /* `verdict` is filled, accepted or not; else err says why there is none */
     char boot_phase[32]; /* from a host that is still booting; "" = none */
@@ -48,7 +48,7 @@ struct attest_answer {
     size_t document_len;
 };
 
-struct event {
+struct object_event {
     const char *type; /* Normal or Warning */
     const char *reason;
     const char *action;
@@ -65,7 +65,7 @@ struct ports {
                          struct error *err);
     int (*apply_status)(void *ctx, const struct teedeployment *object, const char *resource_version,
                         const char *manager, const char *status_json, char *ret_version, struct error *err);
-    void (*emit_event)(void *ctx, const struct teedeployment *object, const struct event *event);
+    void (*emit_event)(void *ctx, const struct teedeployment *object, const struct object_event *event);
 
     int (*run_host)(void *ctx, const struct launch_request *request, struct host *ret_host,
                     struct error *err);
@@ -80,7 +80,7 @@ struct ports {
 
     /* -1 with ERROR_UNAVAILABLE: no document; *ret_answer still tells has_connected and boot_phase.
      * ERROR_THROTTLED: no permit now. */
-    int (*attest)(void *ctx, const struct attest_request *request, struct attest_answer *ret_answer,
+    int (*attest)(void *ctx, const struct attest_request *request, struct attest_reply *ret_answer,
                   struct error *err);
 
     /* How long we may still act, by the lease; <= 0: not at all. */

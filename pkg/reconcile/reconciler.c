@@ -83,7 +83,7 @@ void pass_observe(struct pass *pass)
 
 void pass_event(const struct pass *pass, const char *type, const char *reason, const char *note)
 {
-    struct event event = {
+    struct object_event event = {
         .type = type, .reason = reason, .action = plan_action_names[pass->plan.action], .note = note};
     pass->options->ports->emit_event(pass->options->ports->ctx, pass->want, &event);
 }

@@ -160,7 +160,7 @@ static int apply_status(void *ctx, const struct teedeployment *object, const cha
     return end(world, "status", err);
 }
 
-static void emit_event(void *ctx, const struct teedeployment *object, const struct event *event)
+static void emit_event(void *ctx, const struct teedeployment *object, const struct object_event *event)
 {
     struct world *world = ctx;
     if (!world->is_dead)
@@ -362,7 +362,7 @@ static int tag_host(void *ctx, const char *id, const struct tee_tag *tags, struc
     return end(world, "tag", err);
 }
 
-static int attest(void *ctx, const struct attest_request *request, struct attest_answer *ret_answer,
+static int attest(void *ctx, const struct attest_request *request, struct attest_reply *ret_answer,
                   struct error *err)
 {
     struct world *world = ctx;
@@ -374,7 +374,7 @@ static int attest(void *ctx, const struct attest_request *request, struct attest
         world_line(world, "attest %s: no answer", request->host->id);
         return error_set(err, ERROR_UNAVAILABLE, "ConnectFailed", "connection refused");
     }
-    *ret_answer = (struct attest_answer){.has_connected = true, .has_document = true};
+    *ret_answer = (struct attest_reply){.has_connected = true, .has_document = true};
     struct tee_attestation_status *verdict = &ret_answer->verdict;
     verdict->verdict = host->verdict ? host->verdict : "Verified";
     verdict->reason = host->verdict ? host->reason : "";
@@ -388,7 +388,7 @@ static int attest(void *ctx, const struct attest_request *request, struct attest
     if (end(world, "attest", err) == 0)
         return 0;
     free(ret_answer->document);
-    *ret_answer = (struct attest_answer){.has_connected = true};
+    *ret_answer = (struct attest_reply){.has_connected = true};
     return -1;
 }
 

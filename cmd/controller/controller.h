@@ -1,0 +1,137 @@
+/* controller: the program's parts, as wire.c puts them together.
+ *
+ * Model: one struct that owns every module of the process. The adapters (kube_ports.c, ec2_ports.c,
+ * attest_port.c) and the observers (telemetry.c) borrow from it. The order of construction is that of the
+ * members. Threads: built and torn down by the main thread; each part says what else.   Ownership: the struct
+ * owns all. Limits: none.   Errors: none of its own. */
+#ifndef TEE_CONTROLLER_CONTROLLER_H
+#define TEE_CONTROLLER_CONTROLLER_H
+
+#include "base/hmap.h"
+#include "base/metrics.h"
+#include "base/process_metrics.h"
+#include "http/server.h"
+#include "kube/event_queue.h"
+#include "kube/leader.h"
+#include "kube/watcher.h"
+#include "nitro/attest_root.h"
+#include "nitro/credentials.h"
+#include "nitro/ec2.h"
+#include "options.h"
+#include "reconcile/workers.h"
+
+/* At most total attestation requests at once, of which keys that failed before use at most failing. */
+struct attest_permits {
+    pthread_mutex_t mutex;
+    int in_flight;
+    int failing_in_flight;
+    struct http_client *idle[16];
+    size_t idle_count;
+    struct hmap failing; /* key -> the permits, as a set */
+};
+
+struct telemetry {
+    struct metrics *metrics;
+    struct process_metrics *process;
+    struct metric *reconcile_total;
+    struct metric_series *reconcile_errors;
+    struct metric_series *reconcile_terminal;
+    struct metric_series *reconcile_seconds;
+    struct metric_series *active_workers;
+    struct metric_series *max_workers;
+    struct metric_series *queue_depth;
+    struct metric_series *queue_adds;
+    struct metric_series *queue_retries;
+    struct metric_series *leader;
+    struct metric_series *objects;
+    struct metric_series *hosts;
+    struct metric *attestation_failures;
+    struct metric_series *attestations;
+    struct metric *rest_requests;
+};
+
+struct readiness {
+    pthread_mutex_t mutex;
+    char start[256];     /* what start-up waits for; "" = done */
+    char watch[256];     /* last error of the watch, "" = none */
+    char inventory[256]; /* last error of the inventory, "" = none */
+};
+
+struct inventory_loop {
+    pthread_t thread;
+    bool is_started;
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    int64_t wanted_ms; /* monotonic; when a pass was asked for; 0 = not */
+    bool is_stopped;
+};
+
+struct controller {
+    const struct options *options;
+    const struct clock *clock;
+    struct stop stop;
+    struct kube_config kube_config;
+    struct aws_config aws_config;
+    struct nitro_config nitro_config;
+    struct attest_roots roots;
+    char roots_digest[65];
+    char *cluster_id;
+    char *identity;
+    char *region;
+    char *ec2_endpoint;
+    struct reconcile_config config;
+    struct telemetry telemetry;
+    struct readiness readiness;
+    struct http_server *server;
+    struct http_route health_routes[3];
+    struct http_route metrics_routes[1];
+    struct kube_client *kube;
+    struct aws_credentials *credentials;
+    struct ec2 *ec2;
+    struct event_queue *events;
+    struct attest_permits permits;
+    struct store *store;
+    struct inventory *inventory;
+    struct workqueue *queue;
+    struct ports ports;
+    struct reconciler *reconciler;
+    struct leader *leader;
+    struct watcher *watcher;
+    struct inventory_loop inventory_loop;
+    struct workers *workers;
+    int64_t start_ms;
+    atomic_bool is_ready_logged;
+};
+
+/* adapters: each fills its part of the ports */
+void kube_ports_fill(struct controller *controller);
+void ec2_ports_fill(struct controller *controller);
+void attest_port_fill(struct controller *controller);
+void attest_permits_init(struct attest_permits *permits);
+void attest_permits_done(struct attest_permits *permits);
+struct watcher_owner kube_ports_owner(struct controller *controller);
+/* UID of the kube-system namespace. */
+MUST_CHECK int kube_ports_fetch_cluster_id(struct controller *controller, char **ret_id, struct error *err);
+/* Time that a change may take: min(8 s, what the lease has left). */
+int64_t controller_lease_left_ms(struct controller *controller);
+int64_t controller_change_timeout_ms(struct controller *controller);
+
+/* inventory_loop.c */
+void inventory_loop_start(struct controller *controller);
+void inventory_loop_stop(struct controller *controller);
+void inventory_loop_want(struct controller *controller);
+/* One describe of everything that is ours; calls put() for each. */
+MUST_CHECK int ec2_ports_describe_all(struct controller *controller,
+                                      void (*put)(void *ctx, const struct host *host), void *ctx,
+                                      struct error *err);
+
+/* telemetry.c */
+void telemetry_init(struct controller *controller);
+void telemetry_done(struct controller *controller);
+MUST_CHECK int telemetry_serve(struct controller *controller, struct error *err);
+void telemetry_observe_pass(void *ctx, const char *key, const struct outcome *outcome, int64_t duration_ms);
+void telemetry_observe_attestation(void *ctx, const char *verdict, const char *reason);
+void telemetry_observe_request(void *ctx, const char *method, int code, int64_t duration_ms);
+void readiness_set(struct controller *controller, char *slot, const struct error *err);
+
+#endif

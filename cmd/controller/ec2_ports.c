@@ -1,0 +1,257 @@
+/* The EC2 side of the ports: a few lines each over pkg/nitro. */
+#include "base/mem.h"
+#include "controller.h"
+#include "nitro/userdata.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { READ_MS = 30 * 1000, TAGS_MAX = 48 };
+
+static enum host_state state_of(enum ec2_state state)
+{
+    switch (state) {
+    case EC2_STATE_PENDING: return HOST_PENDING;
+    case EC2_STATE_RUNNING: return HOST_RUNNING;
+    case EC2_STATE_STOPPING: return HOST_STOPPING;
+    case EC2_STATE_STOPPED: return HOST_STOPPED;
+    case EC2_STATE_SHUTTING_DOWN: return HOST_SHUTTING_DOWN;
+    case EC2_STATE_TERMINATED: break;
+    }
+    return HOST_TERMINATED;
+}
+
+static void copy(char *to, size_t size, const char *from)
+{
+    snprintf(to, size, "%s", from ? from : "");
+}
+
+static void host_from(const struct ec2_instance *instance, struct host *host)
+{
+    *host = (struct host){.state = state_of(instance->state), .launch_ms = instance->launch_time_ms};
+    copy(host->id, sizeof(host->id), instance->id);
+    copy(host->image_id, sizeof(host->image_id), instance->image_id);
+    copy(host->type, sizeof(host->type), instance->type);
+    copy(host->zone, sizeof(host->zone), instance->zone);
+    copy(host->subnet_id, sizeof(host->subnet_id), instance->subnet_id);
+    copy(host->private_ip, sizeof(host->private_ip), instance->private_ip);
+    copy(host->public_ip, sizeof(host->public_ip), instance->public_ip);
+    copy(host->token, sizeof(host->token), instance->client_token);
+    copy(host->deployment_id, sizeof(host->deployment_id), ec2_instance_tag(instance, "tee-deployment-id"));
+    copy(host->cluster_id, sizeof(host->cluster_id), ec2_instance_tag(instance, "tee-cluster-id"));
+    copy(host->launch_hash, sizeof(host->launch_hash), ec2_instance_tag(instance, "tee-launch-hash"));
+    host->is_retained = ec2_instance_tag(instance, "tee-retained") != NULL;
+    host->is_spot = instance->lifecycle && strcmp(instance->lifecycle, "spot") == 0;
+}
+
+static int make_user_data(const struct tee_spec *effective, char **ret_text, struct error *err)
+{
+    struct userdata_port ports[USERDATA_PORTS_MAX];
+    struct userdata_egress egress[USERDATA_EGRESS_MAX];
+    for (size_t i = 0; i < effective->port_count && i < USERDATA_PORTS_MAX; i++)
+        ports[i] = (struct userdata_port){effective->ports[i].name, effective->ports[i].port,
+                                          effective->ports[i].enclave_port};
+    for (size_t i = 0; i < effective->egress_count && i < USERDATA_EGRESS_MAX; i++)
+        egress[i] = (struct userdata_egress){effective->egress[i].name, effective->egress[i].host,
+                                             effective->egress[i].port, effective->egress[i].vsock_port};
+    bool is_disabled = effective->attestation.protocol == ATTEST_DISABLED;
+    struct userdata_config config = {
+        .image = effective->image,
+        .eif_url = effective->eif_url,
+        .eif_sha256 = effective->eif_sha256,
+        .cpu_count = effective->cpu_count,
+        .memory_mib = effective->memory_mib,
+        .debug_mode = effective->debug_mode,
+        .ports = ports,
+        .port_count = effective->port_count,
+        .egress = egress,
+        .egress_count = effective->egress_count,
+        .attestation_protocol = attest_protocol_names[effective->attestation.protocol],
+        .attestation_port = is_disabled ? 0 : effective->attestation.port,
+    };
+    return userdata_encode(&config, ret_text, err);
+}
+
+/* Identity first, then the user's own. */
+static size_t make_tags(const struct launch_request *request, struct arena *arena, struct ec2_tag *tags)
+{
+    const struct teedeployment *object = request->object;
+    size_t count = 0;
+    tags[count++] = (struct ec2_tag){"Name", arena_printf(arena, "tee-%s", object->deployment_id)};
+    tags[count++] = (struct ec2_tag){"tee-deployment-id", object->deployment_id};
+    tags[count++] = (struct ec2_tag){"tee-cluster-id", request->cluster_id};
+    tags[count++] = (struct ec2_tag){"tee-namespace", object->name_space};
+    tags[count++] = (struct ec2_tag){"tee-name", object->name};
+    tags[count++] = (struct ec2_tag){"tee-launch-hash",
+                                     arena_printf(arena, "v%d-%s", request->hash_version, request->hash)};
+    const struct tee_instance_spec *instance = &request->effective->instance;
+    for (size_t i = 0; i < instance->tag_count && count < TAGS_MAX; i++)
+        tags[count++] = (struct ec2_tag){instance->tags[i].key, instance->tags[i].value};
+    return count;
+}
+
+static struct ec2_root_volume make_root_volume(const struct tee_root_volume *volume)
+{
+    return (struct ec2_root_volume){.size_gib = volume->size_gib,
+                                    .type = volume->type,
+                                    .iops = volume->iops,
+                                    .throughput = volume->throughput,
+                                    .encrypted = volume->encrypted,
+                                    .kms_key_id = volume->kms_key_id};
+}
+
+static void arena_donep(struct arena *arena)
+{
+    arena_done(arena);
+}
+
+static int run_host(void *ctx, const struct launch_request *request, struct host *ret_host, struct error *err)
+{
+    struct controller *controller = ctx;
+    const struct tee_instance_spec *instance = &request->effective->instance;
+    CLEANUP(arena_donep) struct arena arena = {0};
+    CLEANUP(freep) char *user_data = NULL;
+    if (make_user_data(request->effective, &user_data, err) < 0)
+        return -1;
+    struct ec2_tag tags[TAGS_MAX];
+    size_t tag_count = make_tags(request, &arena, tags);
+    struct ec2_root_volume volume = make_root_volume(&instance->root_volume);
+    struct ec2_launch launch = {.image_id = instance->ami_id,
+                                .type = instance->instance_type,
+                                .subnet_id = request->subnet_id,
+                                .security_group_ids = instance->security_group_ids,
+                                .security_group_count = instance->security_group_count,
+                                .key_name = instance->key_name,
+                                .profile = instance->iam_instance_profile,
+                                .root_volume = instance->root_volume.present ? &volume : NULL,
+                                .tags = tags,
+                                .tag_count = tag_count,
+                                .user_data = user_data,
+                                .user_data_len = strlen(user_data),
+                                .client_token = request->token};
+    struct ec2_instance launched = {0};
+    if (ec2_run_instance(controller->ec2, &launch, controller_change_timeout_ms(controller), &launched, err) <
+        0)
+        return -1;
+    host_from(&launched, ret_host);
+    ec2_instance_done(&launched);
+    return 0;
+}
+
+static int start_host(void *ctx, const char *id, struct error *err)
+{
+    struct controller *controller = ctx;
+    return ec2_start(controller->ec2, id, controller_change_timeout_ms(controller), err);
+}
+
+static int stop_host(void *ctx, const char *id, struct error *err)
+{
+    struct controller *controller = ctx;
+    return ec2_stop(controller->ec2, id, controller_change_timeout_ms(controller), err);
+}
+
+static int terminate_host(void *ctx, const char *id, struct error *err)
+{
+    struct controller *controller = ctx;
+    return ec2_terminate(controller->ec2, id, controller_change_timeout_ms(controller), err);
+}
+
+struct found {
+    struct host *hosts;
+    size_t count;
+};
+
+static void collect(void *ctx, const struct ec2_instance *instance)
+{
+    struct found *found = ctx;
+    if (found->count < HOSTS_MAX)
+        host_from(instance, &found->hosts[found->count++]);
+}
+
+static int describe(struct controller *controller, const struct ec2_filter *filters, size_t count,
+                    struct found *found, struct error *err)
+{
+    const struct ec2_query query = {.filters = filters, .filter_count = count};
+    return ec2_describe(controller->ec2, &query, collect, found, READ_MS, err);
+}
+
+/* By the id first; an object that never had one is found by its namespace and name. */
+static int find_for_adoption(struct controller *controller, const struct find_request *request,
+                             struct found *found, struct error *err)
+{
+    const struct ec2_filter by_id = {"tag:tee-deployment-id", &request->value, 1};
+    if (describe(controller, &by_id, 1, found, err) < 0)
+        return -1;
+    if (found->count > 0)
+        return 0;
+    const char *name_space = request->object->name_space;
+    const char *name = request->object->name;
+    const struct ec2_filter by_name[] = {{"tag:tee-namespace", &name_space, 1}, {"tag:tee-name", &name, 1}};
+    return describe(controller, by_name, 2, found, err);
+}
+
+static int find_hosts(void *ctx, const struct find_request *request, struct host *ret_hosts,
+                      size_t *ret_count, struct error *err)
+{
+    struct controller *controller = ctx;
+    struct found found = {.hosts = ret_hosts};
+    const char *cluster = controller->cluster_id;
+    const struct ec2_filter token = {"client-token", &request->value, 1};
+    const struct ec2_filter id = {"instance-id", &request->value, 1};
+    const struct ec2_filter tags[] = {{"tag:tee-deployment-id", &request->value, 1},
+                                      {"tag:tee-cluster-id", &cluster, 1}};
+    int result = -1;
+    switch (request->by) {
+    case FIND_BY_TOKEN: result = describe(controller, &token, 1, &found, err); break;
+    case FIND_BY_ID: result = describe(controller, &id, 1, &found, err); break;
+    case FIND_BY_DEPLOYMENT_TAG: result = describe(controller, tags, 2, &found, err); break;
+    case FIND_FOR_ADOPTION: result = find_for_adoption(controller, request, &found, err); break;
+    }
+    *ret_count = found.count;
+    return result;
+}
+
+static int tag_host(void *ctx, const char *id, const struct tee_tag *tags, struct error *err)
+{
+    struct controller *controller = ctx;
+    struct ec2_tag out[TAGS_MAX];
+    size_t count = 0;
+    for (; tags->key && count < TAGS_MAX; tags++)
+        out[count++] = (struct ec2_tag){tags->key, tags->value};
+    return ec2_create_tags(controller->ec2, id, out, count, controller_change_timeout_ms(controller), err);
+}
+
+void ec2_ports_fill(struct controller *controller)
+{
+    struct ports *ports = &controller->ports;
+    ports->run_host = run_host;
+    ports->start_host = start_host;
+    ports->stop_host = stop_host;
+    ports->terminate_host = terminate_host;
+    ports->find_hosts = find_hosts;
+    ports->tag_host = tag_host;
+}
+
+struct putter {
+    void (*put)(void *ctx, const struct host *host);
+    void *ctx;
+};
+
+static void put_instance(void *ctx, const struct ec2_instance *instance)
+{
+    const struct putter *putter = ctx;
+    struct host host;
+    host_from(instance, &host);
+    putter->put(putter->ctx, &host);
+}
+
+int ec2_ports_describe_all(struct controller *controller, void (*put)(void *ctx, const struct host *host),
+                           void *ctx, struct error *err)
+{
+    const char *cluster = controller->cluster_id;
+    const struct ec2_filter filter = {"tag:tee-cluster-id", &cluster, 1};
+    const struct ec2_query query = {.filters = &filter, .filter_count = 1};
+    struct putter putter = {put, ctx};
+    return ec2_describe(controller->ec2, &query, put_instance, &putter, READ_MS, err);
+}

@@ -1,0 +1,205 @@
+/* The Kubernetes side of the ports: a few lines each over pkg/kube. */
+#include "base/mem.h"
+#include "controller.h"
+#include "kube/patch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OBJECT_MAX_BYTES = 4 * 1024 * 1024, CALL_MS = 8000 };
+
+static const struct kube_resource resource = {TEE_GROUP, TEE_VERSION_NAME, TEE_PLURAL};
+
+int64_t controller_lease_left_ms(struct controller *controller)
+{
+    return controller->options->leader_elect ? leader_ms_left(controller->leader) : 3600 * 1000;
+}
+
+int64_t controller_change_timeout_ms(struct controller *controller)
+{
+    int64_t left_ms = controller_lease_left_ms(controller);
+    return left_ms < CALL_MS ? left_ms : CALL_MS;
+}
+
+static int get_object(void *ctx, const char *name_space, const char *name, struct teedeployment **ret_object,
+                      struct error *err)
+{
+    struct controller *controller = ctx;
+    CLEANUP(freep) char *path = kube_path(&resource, name_space, name);
+    CLEANUP(buf_done) struct buf body;
+    buf_init(&body, OBJECT_MAX_BYTES);
+    if (kube_get(controller->kube, path, CALL_MS, &body, err) < 0) {
+        if (err->kind != ERROR_ABSENT)
+            return -1;
+        *ret_object = NULL;
+        return 0;
+    }
+    return teedeployment_decode(buf_text(&body), body.len, ret_object, err);
+}
+
+static int send_patch(struct controller *controller, const struct teedeployment *object,
+                      struct kube_patch *patch, char *ret_version, struct error *err)
+{
+    CLEANUP(freep) char *path = kube_path(&resource, object->name_space, object->name);
+    CLEANUP(freep) char *status_path = mem_printf("%s/status", path);
+    CLEANUP(buf_done) struct buf body;
+    buf_init(&body, OBJECT_MAX_BYTES);
+    patch->path = patch->type == KUBE_PATCH_APPLY ? status_path : path;
+    patch->timeout_ms = controller_change_timeout_ms(controller);
+    if (kube_patch(controller->kube, patch, &body, err) < 0)
+        return -1;
+    CLEANUP(teedeployment_unrefp) struct teedeployment *answer = NULL;
+    if (teedeployment_decode(buf_text(&body), body.len, &answer, err) < 0)
+        return error_wrap(err, "answer of the API server");
+    snprintf(ret_version, 66, "%s", answer->resource_version);
+    return 0;
+}
+
+static int set_finalizer(void *ctx, const struct teedeployment *object, bool present, char *ret_version,
+                         struct error *err)
+{
+    CLEANUP(buf_done) struct buf json;
+    buf_init(&json, 4096);
+    if (present)
+        patch_add_finalizer(&json, object->resource_version, TEE_FINALIZER, object->finalizer_count);
+    else
+        patch_remove_finalizer(&json, object->resource_version, TEE_FINALIZER,
+                               (size_t)object->finalizer_index);
+    struct kube_patch patch = {.type = KUBE_PATCH_JSON,
+                               .field_manager = TEE_FIELD_MANAGER,
+                               .body = buf_text(&json),
+                               .body_len = json.len};
+    return send_patch(ctx, object, &patch, ret_version, err);
+}
+
+static int apply_status(void *ctx, const struct teedeployment *object, const char *resource_version,
+                        const char *manager, const char *status_json, char *ret_version, struct error *err)
+{
+    struct patch_target target = {.api_version = TEE_API_VERSION,
+                                  .kind = TEE_KIND,
+                                  .name_space = object->name_space,
+                                  .name = object->name,
+                                  .resource_version = resource_version};
+    CLEANUP(buf_done) struct buf json;
+    buf_init(&json, OBJECT_MAX_BYTES);
+    patch_apply_status(&json, &target, status_json);
+    struct kube_patch patch = {
+        .type = KUBE_PATCH_APPLY, .field_manager = manager, .body = buf_text(&json), .body_len = json.len};
+    return send_patch(ctx, object, &patch, ret_version, err);
+}
+
+static void emit_event(void *ctx, const struct teedeployment *object, const struct object_event *event)
+{
+    struct controller *controller = ctx;
+    struct event out = {.api_version = TEE_API_VERSION,
+                        .kind = TEE_KIND,
+                        .name_space = object->name_space,
+                        .name = object->name,
+                        .uid = object->uid,
+                        .reason = event->reason,
+                        .action = event->action,
+                        .note = event->note,
+                        .is_warning = strcmp(event->type, "Warning") == 0};
+    event_queue_emit(controller->events, &out);
+}
+
+static int64_t lease_left_ms(void *ctx)
+{
+    return controller_lease_left_ms(ctx);
+}
+
+void kube_ports_fill(struct controller *controller)
+{
+    struct ports *ports = &controller->ports;
+    ports->get_object = get_object;
+    ports->set_finalizer = set_finalizer;
+    ports->apply_status = apply_status;
+    ports->emit_event = emit_event;
+    ports->lease_left_ms = lease_left_ms;
+}
+
+int kube_ports_fetch_cluster_id(struct controller *controller, char **ret_id, struct error *err)
+{
+    CLEANUP(buf_done) struct buf body;
+    buf_init(&body, 256 * 1024);
+    if (kube_get(controller->kube, "/api/v1/namespaces/kube-system", CALL_MS, &body, err) < 0)
+        return error_wrap(err, "reading the namespace kube-system for the cluster's id");
+    json_t *json = json_loadb(buf_text(&body), body.len, 0, NULL);
+    const char *uid = json_string_value(json_object_get(json_object_get(json, "metadata"), "uid"));
+    *ret_id = mem_strdup(uid);
+    json_decref(json);
+    if (!*ret_id)
+        return error_set(err, ERROR_UNAVAILABLE, "BadAnswer", "the namespace kube-system has no uid");
+    return 0;
+}
+
+static void begin_list(void *ctx)
+{
+    store_begin_list(((struct controller *)ctx)->store);
+}
+
+/* An object that does not decode is skipped: it must not keep the others from being served. */
+static void take_object(void *ctx, enum watch_event_type type, const char *json, size_t len)
+{
+    struct controller *controller = ctx;
+    struct teedeployment *object = NULL;
+    struct error err = {0};
+    if (teedeployment_decode(json, len, &object, &err) < 0) {
+        log_error(NULL, "Object was skipped", STR("error", err.text));
+        return;
+    }
+    CLEANUP(freep) char *key = mem_strdup(object->key);
+    bool is_listing = !store_is_complete(controller->store);
+    if (type == WATCH_DELETED) {
+        teedeployment_unref(object);
+        store_remove(controller->store, key);
+    } else {
+        store_put(controller->store, object);
+    }
+    workqueue_add(controller->queue, key, is_listing ? WORK_BACKGROUND : WORK_URGENT);
+}
+
+static void take_gone(void *ctx, const char *key)
+{
+    workqueue_add(((struct controller *)ctx)->queue, key, WORK_URGENT);
+}
+
+static void end_list(void *ctx, const char *resource_version, bool is_complete)
+{
+    (void)resource_version;
+    struct controller *controller = ctx;
+    if (is_complete)
+        store_end_list(controller->store, take_gone, controller);
+    store_set_heard(controller->store, clock_mono_ms(controller->clock));
+    readiness_set(controller, controller->readiness.watch, NULL);
+}
+
+static void bookmark(void *ctx, const char *resource_version)
+{
+    (void)ctx;
+    (void)resource_version;
+}
+
+static void fresh(void *ctx, int64_t mono_ms)
+{
+    store_set_heard(((struct controller *)ctx)->store, mono_ms);
+}
+
+static void failed(void *ctx, const struct error *err)
+{
+    struct controller *controller = ctx;
+    log_warn(NULL, "Watch was interrupted", STR("error", err->text));
+    readiness_set(controller, controller->readiness.watch, err);
+}
+
+struct watcher_owner kube_ports_owner(struct controller *controller)
+{
+    return (struct watcher_owner){.ctx = controller,
+                                  .begin_list = begin_list,
+                                  .object = take_object,
+                                  .end_list = end_list,
+                                  .bookmark = bookmark,
+                                  .fresh = fresh,
+                                  .failed = failed};
+}

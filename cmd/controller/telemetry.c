@@ -1,0 +1,248 @@
+/* What others may see of the process: metrics under the names of controller-runtime and client-go, and
+ * health. */
+#include "controller.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const double seconds_bounds[] = {
+    .005, .01, .025, .05, .1,  .15, .2,  .25, .3, .35, .4, .45, .5, .6, .7, .8, .9, 1,  1.25, 1.5,
+    1.75, 2,   2.5,  3,   3.5, 4,   4.5, 5,   6,  7,   8,  9,   10, 15, 20, 25, 30, 40, 50,   60};
+static const char *const controller_label[] = {"teedeployment", NULL};
+static const char *const queue_labels[] = {"teedeployment", "teedeployment", NULL};
+
+static struct metric_series *one(struct metrics *metrics, enum metric_type type, const char *name,
+                                 const char *help)
+{
+    struct metric_family family = {.type = type, .name = name, .help = help, .labels = {"controller"}};
+    return metric_get_series(metrics_add(metrics, &family), controller_label);
+}
+
+static struct metric_series *of_queue(struct metrics *metrics, enum metric_type type, const char *name,
+                                      const char *help)
+{
+    struct metric_family family = {
+        .type = type, .name = name, .help = help, .labels = {"name", "controller"}};
+    return metric_get_series(metrics_add(metrics, &family), queue_labels);
+}
+
+static struct metric_series *plain(struct metrics *metrics, enum metric_type type, const char *name,
+                                   const char *help)
+{
+    struct metric_family family = {.type = type, .name = name, .help = help};
+    return metric_get_series(metrics_add(metrics, &family), NULL);
+}
+
+static void set_counter(struct metric_series *series, double value)
+{
+    metric_add(series, value - metric_get(series));
+}
+
+static void collect(void *ctx)
+{
+    struct controller *controller = ctx;
+    struct telemetry *telemetry = &controller->telemetry;
+    struct workqueue_counts counts = workqueue_get_counts(controller->queue);
+    metric_set(telemetry->queue_depth, (double)counts.ready);
+    set_counter(telemetry->queue_adds, (double)counts.adds);
+    set_counter(telemetry->queue_retries, (double)counts.retries);
+    metric_set(telemetry->active_workers, (double)counts.processing);
+    metric_set(telemetry->max_workers, controller->options->workers);
+    bool is_leader =
+        !controller->options->leader_elect || (controller->leader && leader_ms_left(controller->leader) > 0);
+    metric_set(telemetry->leader, is_leader ? 1 : 0);
+    metric_set(telemetry->objects, (double)store_count(controller->store));
+    metric_set(telemetry->hosts, (double)inventory_count(controller->inventory));
+}
+
+static void add_reconcile_metrics(struct telemetry *telemetry)
+{
+    struct metrics *metrics = telemetry->metrics;
+    struct metric_family total = {.type = METRIC_COUNTER,
+                                  .name = "controller_runtime_reconcile_total",
+                                  .help = "Passes by how they ended",
+                                  .labels = {"controller", "result"}};
+    telemetry->reconcile_total = metrics_add(metrics, &total);
+    static const char *const results[] = {"success", "error", "requeue", "requeue_after"};
+    for (size_t i = 0; i < ARRAY_LEN(results); i++)
+        metric_get_series(telemetry->reconcile_total, (const char *[]){"teedeployment", results[i], NULL});
+    telemetry->reconcile_errors =
+        one(metrics, METRIC_COUNTER, "controller_runtime_reconcile_errors_total", "Passes that failed");
+    telemetry->reconcile_terminal =
+        one(metrics, METRIC_COUNTER, "controller_runtime_terminal_reconcile_errors_total",
+            "Passes that failed and are not retried");
+    struct metric_family seconds = {.type = METRIC_HISTOGRAM,
+                                    .name = "controller_runtime_reconcile_time_seconds",
+                                    .help = "Duration of passes",
+                                    .labels = {"controller"},
+                                    .bounds = seconds_bounds,
+                                    .bound_count = ARRAY_LEN(seconds_bounds)};
+    telemetry->reconcile_seconds = metric_get_series(metrics_add(metrics, &seconds), controller_label);
+    telemetry->active_workers =
+        one(metrics, METRIC_GAUGE, "controller_runtime_active_workers", "Workers with a key in hand");
+    telemetry->max_workers =
+        one(metrics, METRIC_GAUGE, "controller_runtime_max_concurrent_reconciles", "Workers there are");
+}
+
+static void add_queue_metrics(struct telemetry *telemetry)
+{
+    struct metrics *metrics = telemetry->metrics;
+    telemetry->queue_depth = of_queue(metrics, METRIC_GAUGE, "workqueue_depth", "Keys that are ready");
+    telemetry->queue_adds = of_queue(metrics, METRIC_COUNTER, "workqueue_adds_total", "Keys added");
+    telemetry->queue_retries =
+        of_queue(metrics, METRIC_COUNTER, "workqueue_retries_total", "Keys added with a delay");
+}
+
+void telemetry_init(struct controller *controller)
+{
+    struct telemetry *telemetry = &controller->telemetry;
+    struct metrics *metrics = telemetry->metrics = metrics_new();
+    telemetry->process = process_metrics_new(metrics);
+    add_reconcile_metrics(telemetry);
+    add_queue_metrics(telemetry);
+    struct metric_family master = {.type = METRIC_GAUGE,
+                                   .name = "leader_election_master_status",
+                                   .help = "1 while this process holds the lease",
+                                   .labels = {"name"}};
+    telemetry->leader =
+        metric_get_series(metrics_add(metrics, &master), (const char *[]){"tee-controller", NULL});
+    telemetry->objects = plain(metrics, METRIC_GAUGE, "tee_objects", "TeeDeployments in the store");
+    telemetry->hosts = plain(metrics, METRIC_GAUGE, "tee_hosts", "Instances in the inventory");
+    telemetry->attestations = plain(metrics, METRIC_COUNTER, "tee_attestations_total", "Attestations tried");
+    struct metric_family failures = {.type = METRIC_COUNTER,
+                                     .name = "tee_attestation_failures_total",
+                                     .help = "Attestations that did not end in an accepted verdict",
+                                     .labels = {"reason"}};
+    telemetry->attestation_failures = metrics_add(metrics, &failures);
+    struct metric_family requests = {.type = METRIC_COUNTER,
+                                     .name = "rest_client_requests_total",
+                                     .help = "Requests to the API server",
+                                     .labels = {"code", "method"}};
+    telemetry->rest_requests = metrics_add(metrics, &requests);
+    metrics_add_collector(metrics, collect, controller);
+    mutex_init(&controller->readiness.mutex);
+}
+
+void telemetry_done(struct controller *controller)
+{
+    metrics_free(controller->telemetry.metrics);
+    process_metrics_free(controller->telemetry.process);
+    pthread_mutex_destroy(&controller->readiness.mutex);
+}
+
+static const char *result_name(const struct outcome *outcome)
+{
+    switch (outcome->kind) {
+    case OUTCOME_DONE: return "success";
+    case OUTCOME_REQUEUE: return "requeue_after";
+    case OUTCOME_BACK_OFF: return outcome->is_quiet ? "requeue" : "error";
+    case OUTCOME_TERMINAL: break;
+    }
+    return "error";
+}
+
+void telemetry_observe_pass(void *ctx, const char *key, const struct outcome *outcome, int64_t duration_ms)
+{
+    struct controller *controller = ctx;
+    struct telemetry *telemetry = &controller->telemetry;
+    struct log log = {.field = STR("object", key)};
+    const char *result = result_name(outcome);
+    metric_add(metric_get_series(telemetry->reconcile_total, (const char *[]){"teedeployment", result, NULL}),
+               1);
+    metric_observe(telemetry->reconcile_seconds, (double)duration_ms / 1000);
+    if (outcome->kind == OUTCOME_TERMINAL)
+        metric_add(telemetry->reconcile_terminal, 1);
+    if (outcome->error.kind == ERROR_NONE)
+        return;
+    if (outcome->is_quiet) {
+        log_debug(&log, "Pass will be repeated", STR("reason", outcome->error.reason),
+                  STR("error", outcome->error.text));
+        return;
+    }
+    metric_add(telemetry->reconcile_errors, 1);
+    log_error(&log, "Pass failed", STR("reason", outcome->error.reason), STR("error", outcome->error.text));
+}
+
+void telemetry_observe_attestation(void *ctx, const char *verdict, const char *reason)
+{
+    struct telemetry *telemetry = &((struct controller *)ctx)->telemetry;
+    (void)verdict;
+    metric_add(telemetry->attestations, 1);
+    if (reason && reason[0])
+        metric_add(metric_get_series(telemetry->attestation_failures, (const char *[]){reason, NULL}), 1);
+}
+
+void telemetry_observe_request(void *ctx, const char *method, int code, int64_t duration_ms)
+{
+    struct telemetry *telemetry = &((struct controller *)ctx)->telemetry;
+    char text[16];
+    (void)duration_ms;
+    snprintf(text, sizeof(text), "%d", code);
+    metric_add(metric_get_series(telemetry->rest_requests, (const char *[]){text, method, NULL}), 1);
+}
+
+void readiness_set(struct controller *controller, char *slot, const struct error *err)
+{
+    LOCK_SCOPE(&controller->readiness.mutex);
+    snprintf(slot, sizeof(controller->readiness.watch), "%s", err ? err->text : "");
+}
+
+/* One line per part; false if it is not there yet. */
+static bool put_part(struct buf *out, const char *name, bool is_ok, const char *error)
+{
+    buf_printf(out, "[%c] %s %s%s%s\n", is_ok ? '+' : '-', name, is_ok ? "ok" : "not ready",
+               error[0] ? ": " : "", error);
+    return is_ok;
+}
+
+static void readyz(void *ctx, const char *query, struct buf *out, int *ret_status)
+{
+    (void)query;
+    struct controller *controller = ctx;
+    struct readiness *readiness = &controller->readiness;
+    LOCK_SCOPE(&readiness->mutex);
+    bool is_ready = put_part(out, "start", !readiness->start[0], readiness->start);
+    is_ready = put_part(out, "store", store_is_complete(controller->store), readiness->watch) && is_ready;
+    bool has_inventory = inventory_completed_ms(controller->inventory) > 0;
+    is_ready = put_part(out, "inventory", has_inventory, readiness->inventory) && is_ready;
+    bool is_leader =
+        !controller->options->leader_elect || (controller->leader && leader_ms_left(controller->leader) > 0);
+    buf_printf(out, "role: %s\n", is_leader ? "leader" : "standby");
+    *ret_status = is_ready ? 200 : 503;
+    if (is_ready && !atomic_exchange(&controller->is_ready_logged, true))
+        log_info(NULL, "Ready", INT("afterMs", clock_mono_ms(controller->clock) - controller->start_ms));
+}
+
+/* The server's thread answers, and the queue's lock can be taken: the process is not wedged. */
+static void livez(void *ctx, const char *query, struct buf *out, int *ret_status)
+{
+    (void)query;
+    (void)ret_status;
+    workqueue_get_counts(((struct controller *)ctx)->queue);
+    buf_puts(out, "ok\n");
+}
+
+static void metrics_page(void *ctx, const char *query, struct buf *out, int *ret_status)
+{
+    (void)query;
+    (void)ret_status;
+    metrics_render(((struct controller *)ctx)->telemetry.metrics, out);
+}
+
+int telemetry_serve(struct controller *controller, struct error *err)
+{
+    controller->health_routes[0] = (struct http_route){"/livez", "text/plain", livez, controller};
+    controller->health_routes[1] = (struct http_route){"/healthz", "text/plain", livez, controller};
+    controller->health_routes[2] = (struct http_route){"/readyz", "text/plain", readyz, controller};
+    controller->metrics_routes[0] =
+        (struct http_route){"/metrics", "text/plain; version=0.0.4", metrics_page, controller};
+    const struct http_listener listeners[] = {
+        {controller->options->metrics_address, controller->metrics_routes, 1},
+        {controller->options->health_address, controller->health_routes, 3},
+    };
+    if (http_server_start(listeners, ARRAY_LEN(listeners), &controller->server, err) < 0)
+        return -1;
+    log_info(NULL, "Serving", INT("metricsPort", http_server_get_port(controller->server, 0)),
+             INT("healthPort", http_server_get_port(controller->server, 1)));
+    return 0;
+}

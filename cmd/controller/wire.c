@@ -1,0 +1,319 @@
+/* Construction in order, destruction in reverse. */
+#include "wire.h"
+
+#include "base/encoding.h"
+#include "base/mem.h"
+#include "controller.h"
+#include "nitro/imds.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROOT_FILE_MAX = 64 * 1024, START_RETRY_FIRST_MS = 500, START_RETRY_MAX_MS = 10 * 1000 };
+
+static const char *process_env(void *ctx, const char *name)
+{
+    (void)ctx;
+    return getenv(name);
+}
+
+static int add_root_file(struct attest_roots *roots, const char *path, struct error *err)
+{
+    CLEANUP(fclosep) FILE *file = fopen(path, "re");
+    if (!file)
+        return error_set(err, ERROR_INVALID, "BadRoot", "--attestation-root: cannot read '%s'", path);
+    CLEANUP(freep) char *text = mem_calloc(1, ROOT_FILE_MAX + 1);
+    size_t len = fread(text, 1, ROOT_FILE_MAX, file);
+    text[len] = '\0';
+    if (attest_roots_add_pem(roots, text, err) < 0)
+        return error_wrap(err, "--attestation-root '%s'", path);
+    return 0;
+}
+
+static void digest_roots(struct controller *controller)
+{
+    CLEANUP(buf_done) struct buf all;
+    buf_init(&all, 1024 * 1024);
+    for (size_t i = 0; i < controller->roots.count; i++)
+        buf_append(&all, controller->roots.items[i].der, controller->roots.items[i].len);
+    sha256_hex(buf_text(&all), all.len, controller->roots_digest);
+}
+
+static int load_roots(struct controller *controller, struct error *err)
+{
+    const struct options *options = controller->options;
+    attest_roots_init(&controller->roots);
+    if (options->root_count == 0)
+        attest_roots_add_g1(&controller->roots);
+    for (size_t i = 0; i < options->root_count; i++)
+        if (add_root_file(&controller->roots, options->roots[i], err) < 0)
+            return -1;
+    if (options->root_count > 0)
+        log_warn(NULL,
+                 "Attestation roots were replaced; documents of real Nitro enclaves are only accepted if "
+                 "the AWS root is among them",
+                 INT("files", options->root_count));
+    digest_roots(controller);
+    return 0;
+}
+
+static int load_configuration(struct controller *controller, struct error *err)
+{
+    const struct options *options = controller->options;
+    struct kube_config_source source = {
+        .kubeconfig = options->kubeconfig, .context = options->context, .get_env = process_env};
+    if (nitro_config_init(environment_real(), !options->require_ami_per_object, &controller->nitro_config,
+                          err) < 0)
+        return -1;
+    if (aws_config_init(environment_real(), &controller->aws_config, err) < 0)
+        return -1;
+    if (load_roots(controller, err) < 0)
+        return -1;
+    return kube_config_load(&source, &controller->kube_config, err);
+}
+
+static void make_config(struct controller *controller)
+{
+    const struct nitro_config *nitro = &controller->nitro_config;
+    const struct options *options = controller->options;
+    controller->config = (struct reconcile_config){.ami_id = nitro->ami_id,
+                                                   .instance_type = nitro->instance_type,
+                                                   .subnet_id = nitro->subnet_id,
+                                                   .security_group_id = nitro->security_group_id,
+                                                   .key_name = nitro->key_name,
+                                                   .iam_instance_profile = nitro->iam_instance_profile,
+                                                   .cpu_count = nitro->cpu_count,
+                                                   .memory_mib = nitro->memory_mib,
+                                                   .attestation_port = options->attestation_port,
+                                                   .roots_digest = controller->roots_digest,
+                                                   .allow_debug = options->allow_debug,
+                                                   .allow_unmeasured = options->allow_unmeasured,
+                                                   .allow_adoption = options->allow_adoption,
+                                                   .read_only = options->read_only,
+                                                   .max_launches_per_hour = options->max_launches_per_hour};
+}
+
+static void want_inventory(void *ctx)
+{
+    inventory_loop_want(ctx);
+}
+
+static void make_core(struct controller *controller)
+{
+    controller->store = store_new();
+    controller->inventory = inventory_new();
+    controller->queue = workqueue_new(controller->clock);
+    attest_permits_init(&controller->permits);
+    telemetry_init(controller);
+    controller->ports = (struct ports){.ctx = controller, .want_inventory = want_inventory};
+    kube_ports_fill(controller);
+    ec2_ports_fill(controller);
+    attest_port_fill(controller);
+    struct reconciler_options reconciler = {.config = &controller->config,
+                                            .ports = &controller->ports,
+                                            .store = controller->store,
+                                            .inventory = controller->inventory,
+                                            .clock = controller->clock,
+                                            .observe_attestation = telemetry_observe_attestation,
+                                            .ctx = controller};
+    controller->reconciler = reconciler_new(&reconciler);
+}
+
+static void make_clients(struct controller *controller)
+{
+    controller->identity = leader_identity_new();
+    struct kube_client_options kube = {.config = &controller->kube_config,
+                                       .clock = controller->clock,
+                                       .agent_suffix = controller->identity,
+                                       .observe = telemetry_observe_request,
+                                       .ctx = controller};
+    controller->kube = kube_client_new(&kube);
+    struct aws_credentials_options credentials = {.environment = environment_real(),
+                                                  .config = &controller->aws_config,
+                                                  .clock = controller->clock,
+                                                  .stop = &controller->stop};
+    controller->credentials = aws_credentials_new(&credentials);
+}
+
+int controller_new(const struct options *options, struct controller **ret_controller, struct error *err)
+{
+    struct controller *controller = mem_calloc(1, sizeof(*controller));
+    controller->options = options;
+    controller->clock = clock_real();
+    controller->start_ms = clock_mono_ms(controller->clock);
+    stop_init(&controller->stop);
+    snprintf(controller->readiness.start, sizeof(controller->readiness.start), "waiting for the API server");
+    make_core(controller);
+    if (load_configuration(controller, err) < 0) {
+        controller_free(controller);
+        return -1;
+    }
+    make_config(controller);
+    make_clients(controller);
+    *ret_controller = controller;
+    return 0;
+}
+
+/* Tries until it works or the process is to stop; -1 only for the latter. */
+static int insist(struct controller *controller, int (*attempt)(struct controller *, struct error *))
+{
+    int64_t wait_ms = START_RETRY_FIRST_MS;
+    for (;;) {
+        struct error err = {0};
+        if (attempt(controller, &err) == 0)
+            return 0;
+        log_warn(NULL, "Start is waiting", STR("error", err.text));
+        readiness_set(controller, controller->readiness.start, &err);
+        if (stop_wait(&controller->stop, wait_ms))
+            return -1;
+        wait_ms = wait_ms * 2 < START_RETRY_MAX_MS ? wait_ms * 2 : START_RETRY_MAX_MS;
+    }
+}
+
+static int find_cluster(struct controller *controller, struct error *err)
+{
+    return kube_ports_fetch_cluster_id(controller, &controller->cluster_id, err);
+}
+
+static int find_region(struct controller *controller, struct error *err)
+{
+    const struct aws_config *aws = &controller->aws_config;
+    if (aws->region) {
+        controller->region = mem_strdup(aws->region);
+        return 0;
+    }
+    if (aws->imds_disabled)
+        return error_set(err, ERROR_INVALID, "NoRegion",
+                         "AWS_REGION is not set and the metadata service is disabled");
+    if (imds_fetch_region(aws->imds_endpoint, &controller->stop, &controller->region, err) < 0)
+        return error_wrap(err, "AWS_REGION is not set; asking the metadata service");
+    return 0;
+}
+
+static void make_ec2(struct controller *controller)
+{
+    controller->config.cluster_id = controller->cluster_id;
+    controller->ec2_endpoint = aws_config_make_endpoint(&controller->aws_config, "ec2", controller->region);
+    struct ec2_options options = {.endpoint = controller->ec2_endpoint,
+                                  .region = controller->region,
+                                  .ca_file = controller->aws_config.ca_bundle,
+                                  .credentials = controller->credentials,
+                                  .clock = controller->clock,
+                                  .stop = &controller->stop};
+    controller->ec2 = ec2_new(&options);
+}
+
+static void gained(void *ctx, int64_t transitions)
+{
+    (void)ctx;
+    log_info(NULL, "Lease was acquired", INT("transitions", transitions));
+}
+
+static void lost(void *ctx)
+{
+    (void)ctx;
+    log_warn(NULL, "Lease was lost");
+}
+
+static int start_leader(struct controller *controller, struct error *err)
+{
+    const struct options *options = controller->options;
+    if (!options->leader_elect)
+        return 0;
+    const char *name_space =
+        options->leader_elect_namespace ? options->leader_elect_namespace : controller->kube_config.namespace;
+    struct leader_options leader = {.config = &controller->kube_config,
+                                    .name_space = name_space ? name_space : "tee-system",
+                                    .name = "tee-controller",
+                                    .identity = controller->identity,
+                                    .times = {.duration_ms = (int64_t)options->lease_duration_s * 1000,
+                                              .renew_deadline_ms = (int64_t)options->renew_deadline_s * 1000,
+                                              .retry_ms = (int64_t)options->retry_period_s * 1000},
+                                    .ctx = controller,
+                                    .gained = gained,
+                                    .lost = lost,
+                                    .observe = telemetry_observe_request};
+    return leader_start(&leader, &controller->leader, err);
+}
+
+static bool may_work(void *ctx)
+{
+    return controller_lease_left_ms(ctx) > 0;
+}
+
+static void start_parts(struct controller *controller)
+{
+    static const struct kube_resource resource = {TEE_GROUP, TEE_VERSION_NAME, TEE_PLURAL};
+    struct event_source source = {.controller = "tee.dev/controller", .instance = controller->identity};
+    controller->events = event_queue_start(controller->kube, &source);
+    CLEANUP(freep) char *path = kube_path(&resource, NULL, NULL);
+    struct watcher_options watcher = {.client = controller->kube,
+                                      .path = path,
+                                      .selector = controller->options->selector,
+                                      .owner = kube_ports_owner(controller),
+                                      .seed = (uint64_t)controller->start_ms};
+    controller->watcher = watcher_start(&watcher);
+    inventory_loop_start(controller);
+    struct workers_options workers = {.queue = controller->queue,
+                                      .reconciler = controller->reconciler,
+                                      .clock = controller->clock,
+                                      .count = controller->options->workers,
+                                      .may_work = may_work,
+                                      .observe = telemetry_observe_pass,
+                                      .ctx = controller};
+    controller->workers = workers_start(&workers);
+    readiness_set(controller, controller->readiness.start, NULL);
+    while (!stop_wait(&controller->stop, 3600 * 1000))
+        continue;
+}
+
+int controller_run(struct controller *controller, struct error *err)
+{
+    if (telemetry_serve(controller, err) < 0)
+        return -1;
+    if (insist(controller, find_cluster) < 0 || insist(controller, find_region) < 0)
+        return 0;
+    make_ec2(controller);
+    if (start_leader(controller, err) < 0)
+        return -1;
+    start_parts(controller);
+    return 0;
+}
+
+void controller_stop(struct controller *controller)
+{
+    stop_request(&controller->stop);
+}
+
+struct controller *controller_free(struct controller *controller)
+{
+    if (!controller)
+        return NULL;
+    workqueue_stop(controller->queue);
+    workers_free(controller->workers);
+    inventory_loop_stop(controller);
+    watcher_free(controller->watcher);
+    controller->server = http_server_free(controller->server);
+    leader_free(controller->leader); /* after the workers: nothing acts any more when the lease is given up */
+    event_queue_free(controller->events);
+    ec2_free(controller->ec2);
+    aws_credentials_free(controller->credentials);
+    kube_client_free(controller->kube);
+    reconciler_free(controller->reconciler);
+    attest_permits_done(&controller->permits);
+    workqueue_free(controller->queue);
+    inventory_free(controller->inventory);
+    store_free(controller->store);
+    telemetry_done(controller);
+    attest_roots_done(&controller->roots);
+    kube_config_done(&controller->kube_config);
+    aws_config_done(&controller->aws_config);
+    nitro_config_done(&controller->nitro_config);
+    free(controller->cluster_id);
+    free(controller->identity);
+    free(controller->region);
+    free(controller->ec2_endpoint);
+    stop_done(&controller->stop);
+    free(controller);
+    return NULL;
+}

@@ -1,0 +1,91 @@
+/* See workers.h. */
+#include "reconcile/workers.h"
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { GATE_MS = 200 };
+
+struct workers {
+    struct workers_options options;
+    struct stop stop;
+    atomic_int active;
+    pthread_t threads[WORKERS_MAX];
+};
+
+static void hand_back(struct workers *workers, const char *key, const struct outcome *outcome)
+{
+    struct workqueue *queue = workers->options.queue;
+    int64_t now_ms = clock_mono_ms(workers->options.clock);
+    switch (outcome->kind) {
+    case OUTCOME_DONE:
+    case OUTCOME_TERMINAL: workqueue_forget(queue, key); break;
+    case OUTCOME_REQUEUE:
+        workqueue_forget(queue, key);
+        workqueue_add_at(queue, key, now_ms + outcome->delay_ms);
+        break;
+    case OUTCOME_BACK_OFF: {
+        int64_t delay_ms = workqueue_back_off_ms(queue, key);
+        delay_ms = delay_ms > outcome->delay_ms ? delay_ms : outcome->delay_ms;
+        workqueue_add_at(queue, key, now_ms + delay_ms);
+        break;
+    }
+    }
+    workqueue_done(queue, key);
+}
+
+static void work(struct workers *workers, const char *key)
+{
+    int64_t start_ms = clock_mono_ms(workers->options.clock);
+    atomic_fetch_add(&workers->active, 1);
+    struct outcome outcome = reconciler_pass(workers->options.reconciler, key);
+    atomic_fetch_sub(&workers->active, 1);
+    workers->options.observe(workers->options.ctx, key, &outcome,
+                             clock_mono_ms(workers->options.clock) - start_ms);
+    hand_back(workers, key, &outcome);
+}
+
+static void *worker_run(void *ctx)
+{
+    struct workers *workers = ctx;
+    for (;;) {
+        while (!workers->options.may_work(workers->options.ctx))
+            if (stop_wait(&workers->stop, GATE_MS))
+                return NULL;
+        CLEANUP(freep) char *key = workqueue_get(workers->options.queue);
+        if (!key)
+            return NULL;
+        work(workers, key);
+    }
+}
+
+struct workers *workers_start(const struct workers_options *options)
+{
+    assert(options->count > 0 && options->count <= WORKERS_MAX);
+    struct workers *workers = mem_calloc(1, sizeof(*workers));
+    workers->options = *options;
+    stop_init(&workers->stop);
+    for (int i = 0; i < options->count; i++)
+        workers->threads[i] = thread_start("worker", worker_run, workers);
+    return workers;
+}
+
+struct workers *workers_free(struct workers *workers)
+{
+    if (!workers)
+        return NULL;
+    stop_request(&workers->stop);
+    for (int i = 0; i < workers->options.count; i++)
+        thread_join(workers->threads[i]);
+    stop_done(&workers->stop);
+    free(workers);
+    return NULL;
+}
+
+int workers_active(struct workers *workers)
+{
+    return atomic_load(&workers->active);
+}
