@@ -162,18 +162,21 @@ struct found {
     size_t count;
 };
 
-static void collect(void *ctx, const struct ec2_instance *instance)
+static int collect(void *ctx, struct ec2_instance *instance, struct error *err)
 {
+    (void)err;
     struct found *found = ctx;
     if (found->count < HOSTS_MAX)
         host_from(instance, &found->hosts[found->count++]);
+    return 0;
 }
 
 static int describe(struct controller *controller, const struct ec2_filter *filters, size_t count,
                     struct found *found, struct error *err)
 {
     const struct ec2_query query = {.filters = filters, .filter_count = count};
-    return ec2_describe(controller->ec2, &query, collect, found, READ_MS, err);
+    const struct ec2_handler handler = {.on_instance = collect, .ctx = found};
+    return ec2_describe(controller->ec2, &query, &handler, READ_MS, err);
 }
 
 /* By the id first; an object that never had one is found by its namespace and name. */
@@ -215,11 +218,10 @@ static int find_hosts(void *ctx, const struct find_request *request, struct host
 static int tag_host(void *ctx, const char *id, const struct tee_tag *tags, struct error *err)
 {
     struct controller *controller = ctx;
-    struct ec2_tag out[TAGS_MAX];
-    size_t count = 0;
-    for (; tags->key && count < TAGS_MAX; tags++)
-        out[count++] = (struct ec2_tag){tags->key, tags->value};
-    return ec2_create_tags(controller->ec2, id, out, count, controller_change_timeout_ms(controller), err);
+    struct ec2_tag out[TAGS_MAX] = {{0}};
+    for (size_t i = 0; tags[i].key && i + 1 < TAGS_MAX; i++)
+        out[i] = (struct ec2_tag){tags[i].key, tags[i].value};
+    return ec2_create_tags(controller->ec2, id, out, controller_change_timeout_ms(controller), err);
 }
 
 void ec2_ports_fill(struct controller *controller)
@@ -238,12 +240,14 @@ struct putter {
     void *ctx;
 };
 
-static void put_instance(void *ctx, const struct ec2_instance *instance)
+static int put_instance(void *ctx, struct ec2_instance *instance, struct error *err)
 {
+    (void)err;
     const struct putter *putter = ctx;
     struct host host;
     host_from(instance, &host);
     putter->put(putter->ctx, &host);
+    return 0;
 }
 
 int ec2_ports_describe_all(struct controller *controller, void (*put)(void *ctx, const struct host *host),
@@ -253,5 +257,6 @@ int ec2_ports_describe_all(struct controller *controller, void (*put)(void *ctx,
     const struct ec2_filter filter = {"tag:tee-cluster-id", &cluster, 1};
     const struct ec2_query query = {.filters = &filter, .filter_count = 1};
     struct putter putter = {put, ctx};
-    return ec2_describe(controller->ec2, &query, put_instance, &putter, READ_MS, err);
+    const struct ec2_handler handler = {.on_instance = put_instance, .ctx = &putter};
+    return ec2_describe(controller->ec2, &query, &handler, READ_MS, err);
 }

@@ -190,7 +190,7 @@ static int find_region(struct controller *controller, struct error *err)
     return 0;
 }
 
-static void make_ec2(struct controller *controller)
+static int make_ec2(struct controller *controller, struct error *err)
 {
     controller->config.cluster_id = controller->cluster_id;
     controller->ec2_endpoint = aws_config_make_endpoint(&controller->aws_config, "ec2", controller->region);
@@ -200,7 +200,7 @@ static void make_ec2(struct controller *controller)
                                   .credentials = controller->credentials,
                                   .clock = controller->clock,
                                   .stop = &controller->stop};
-    controller->ec2 = ec2_new(&options);
+    return ec2_new(&options, &controller->ec2, err);
 }
 
 static void gained(void *ctx, int64_t transitions)
@@ -273,8 +273,7 @@ int controller_run(struct controller *controller, struct error *err)
         return -1;
     if (insist(controller, find_cluster) < 0 || insist(controller, find_region) < 0)
         return 0;
-    make_ec2(controller);
-    if (start_leader(controller, err) < 0)
+    if (make_ec2(controller, err) < 0 || start_leader(controller, err) < 0)
         return -1;
     start_parts(controller);
     return 0;
