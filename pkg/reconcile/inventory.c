@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,8 +121,7 @@ struct changes {
 static void changes_add(struct changes *changes, const char *deployment_id)
 {
     changes->ids = mem_realloc(changes->ids, changes->count + 1, sizeof(changes->ids[0]));
-    memset(changes->ids[changes->count], 0, sizeof(changes->ids[0]));
-    strncpy(changes->ids[changes->count++], deployment_id, sizeof(changes->ids[0]) - 1);
+    snprintf(changes->ids[changes->count++], sizeof(changes->ids[0]), "%s", deployment_id);
 }
 
 static struct changes sweep(struct inventory *inventory)
