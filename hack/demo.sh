@@ -22,7 +22,8 @@ usage() {
 
 # ---- processes ----------------------------------------------------------------------------------------------------
 
-clean_env() { env -i PATH=/usr/local/bin:/usr/bin:/bin HOME="$DIR/home" "$@"; }
+# In a background list, exec makes the recorded id that of the program and not of a shell around it.
+clean_env() { exec env -i PATH=/usr/local/bin:/usr/bin:/bin HOME="$DIR/home" "$@"; }
 
 # end_process NAME: by the id that was written when it was started, and waits until it is gone.
 end_process() {
@@ -226,8 +227,7 @@ step_killed() {
   wait_until 60 "RunInstances was sent" was_asked "$asked"
   wait_until 60 "EC2 has the instance" is_count 2
   printf '$ kill -9 %s     # RunInstances was sent, its answer is held back\n' "$(<"$DIR/controller.pid")"
-  kill -9 "$(<"$DIR/controller.pid")"
-  wait "$(<"$DIR/controller.pid")" 2>/dev/null || true
+  { kill -9 "$(<"$DIR/controller.pid")" && wait "$(<"$DIR/controller.pid")"; } 2>/dev/null || true
   sim DELETE faults >/dev/null
 }
 

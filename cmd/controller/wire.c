@@ -72,6 +72,13 @@ static int load_configuration(struct controller *controller, struct error *err)
     return kube_config_load(&source, &controller->kube_config, err);
 }
 
+/* 3 s, or half of what a renewal grants where leases are shorter than the default. */
+static int64_t lease_min_ms(const struct options *options)
+{
+    int64_t half_ms = (int64_t)options->renew_deadline_s * 500;
+    return half_ms < 3000 ? half_ms : 3000;
+}
+
 static void make_config(struct controller *controller)
 {
     const struct nitro_config *nitro = &controller->nitro_config;
@@ -90,6 +97,7 @@ static void make_config(struct controller *controller)
                                                    .allow_unmeasured = options->allow_unmeasured,
                                                    .allow_adoption = options->allow_adoption,
                                                    .read_only = options->read_only,
+                                                   .lease_min_ms = lease_min_ms(options),
                                                    .max_launches_per_hour = options->max_launches_per_hour};
 }
 

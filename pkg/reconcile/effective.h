@@ -26,6 +26,7 @@ struct reconcile_config {
     bool allow_adoption;
     bool read_only;
     int max_launches_per_hour;
+    int64_t lease_min_ms; /* no change is begun with less of the lease left */
 };
 
 /* Every field set. */

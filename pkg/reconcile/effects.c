@@ -8,7 +8,6 @@
 #include <string.h>
 
 enum {
-    LEASE_MIN_MS = 3000,
     FETCH_FIRST_MS = 2000,
     FETCH_BOOT_MAX_MS = 10 * 1000,
 };
@@ -20,10 +19,10 @@ static const struct ports *ports_of(const struct pass *pass)
 
 static int check_lease(struct pass *pass, struct error *err)
 {
-    if (ports_of(pass)->lease_left_ms(ports_of(pass)->ctx) >= LEASE_MIN_MS)
+    if (ports_of(pass)->lease_left_ms(ports_of(pass)->ctx) >= pass->options->config->lease_min_ms)
         return 0;
     pass->must_wait = true;
-    return error_set(err, ERROR_STOPPED, "NotLeading", "less than 3 s of the lease are left");
+    return error_set(err, ERROR_STOPPED, "NotLeading", "too little of the lease is left");
 }
 
 /* Invariant 9: nothing that costs money is done on stale knowledge. The live object stays in pass->live. */
@@ -276,6 +275,8 @@ static int change_state(struct pass *pass, int (*call)(void *, const char *, str
 
 static int start(struct pass *pass, struct error *err)
 {
+    /* A new boot is another enclave, even if EC2 were to show the old launch time for a while. */
+    pass->next.status.launch.policy_hash = NULL;
     return change_state(pass, ports_of(pass)->start_host, "Started", err);
 }
 

@@ -103,7 +103,8 @@ void world_init(struct world *world)
                                               .attestation_port = 1300,
                                               .cluster_id = "cluster-1",
                                               .roots_digest = "roots",
-                                              .max_launches_per_hour = 6};
+                                              .max_launches_per_hour = 6,
+                                              .lease_min_ms = 3000};
     world->lease_ms = 15000;
     world->version = 100;
     buf_init(&world->trace, 1024 * 1024);

@@ -215,6 +215,7 @@ struct sim_instance *world_launch(struct world *world, struct sim_launch *launch
     snprintf(instance->reservation_id, sizeof(instance->reservation_id), "r-0%016llx",
              (unsigned long long)next_random(world));
     instance->launched_ms = now_ms;
+    instance->started_ms = now_ms;
     instance->state = SIM_PENDING;
     instance->lag = world->options.lag;
     /* 250 addresses of each 256, so that none ends in .0 or .255. */
@@ -280,6 +281,7 @@ void world_start(struct world *world, struct sim_instance *instance, int64_t now
 {
     instance->state = SIM_PENDING;
     instance->reason_code = NULL;
+    instance->started_ms = now_ms;
     schedule(world, instance, now_ms + world->options.launch_ms);
 }
 

@@ -87,6 +87,7 @@ struct sim_instance {
     uint64_t due_order;
     uint32_t address;
     int64_t launched_ms;
+    int64_t started_ms; /* EC2's launchTime: moves at each start */
     int64_t running_ms; /* of this boot */
     int boot_count;
     char module_id[SIM_MODULE_SIZE];

@@ -101,7 +101,7 @@ void sim_xml_instance(struct buf *out, const struct sim_instance *instance, int6
 {
     const struct sim_launch *launch = &instance->launch;
     char launched[TIME_TEXT_SIZE];
-    time_format(instance->launched_ms, launched);
+    time_format(instance->started_ms, launched);
     sim_xml_text(out, "instanceId", instance->id);
     sim_xml_text(out, "imageId", launch->image_id);
     sim_xml_state(out, "instanceState", instance->state);
