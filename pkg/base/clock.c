@@ -82,25 +82,27 @@ static int expect(const char **at, const char *set)
     return (unsigned char)*(*at)++;
 }
 
+/* A number between low and high, and one character of `after` behind it; -1 if it is anything else. */
+static int field(const char **at, int count, int low, int high, const char *after)
+{
+    int value = digits(at, count);
+    if (value < low || value > high || (after && expect(at, after) < 0))
+        return -1;
+    return value;
+}
+
 static int parse_civil(const char **at, struct tm *tm)
 {
-    tm->tm_year = digits(at, 4) - 1900;
-    if (tm->tm_year < 70 || expect(at, "-") < 0)
-        return -1;
-    tm->tm_mon = digits(at, 2) - 1;
-    if (tm->tm_mon < 0 || tm->tm_mon > 11 || expect(at, "-") < 0)
-        return -1;
-    tm->tm_mday = digits(at, 2);
-    if (tm->tm_mday < 1 || tm->tm_mday > 31 || expect(at, "Tt ") < 0)
-        return -1;
-    tm->tm_hour = digits(at, 2);
-    if (tm->tm_hour < 0 || tm->tm_hour > 23 || expect(at, ":") < 0)
-        return -1;
-    tm->tm_min = digits(at, 2);
-    if (tm->tm_min < 0 || tm->tm_min > 59 || expect(at, ":") < 0)
-        return -1;
-    tm->tm_sec = digits(at, 2);
-    return tm->tm_sec < 0 || tm->tm_sec > 60 ? -1 : 0;
+    int year = field(at, 4, 1970, 9999, "-");
+    int month = field(at, 2, 1, 12, "-");
+    tm->tm_year = year - 1900;
+    tm->tm_mon = month - 1;
+    tm->tm_mday = field(at, 2, 1, 31, "Tt ");
+    tm->tm_hour = field(at, 2, 0, 23, ":");
+    tm->tm_min = field(at, 2, 0, 59, ":");
+    tm->tm_sec = field(at, 2, 0, 60, NULL);
+    bool is_date = year > 0 && month > 0 && tm->tm_mday > 0;
+    return is_date && tm->tm_hour >= 0 && tm->tm_min >= 0 && tm->tm_sec >= 0 ? 0 : -1;
 }
 
 static int parse_fraction(const char **at, int *ret_ms)
