@@ -1,0 +1,152 @@
+#!/usr/bin/env bash
+# The built controller against a real API server and tee-sim: start-up errors, peers that are away, objects and
+# answers that are wrong, and every defect of a document under its own reason.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$TEE_ROOT/hack/stack.sh"
+BUILD=${TEE_BUILD_DIR:-$TEE_ROOT/build}
+SAMPLE=$TEE_ROOT/manifests/samples/teedeployment.yaml
+AMI=AWS_NITRO_AMI_ID=ami-0123456789abcdef0
+
+begin
+DIR=$WORK
+mkdir -p "$DIR/home"
+end_all() {
+  end_process controller
+  end_process sim
+  end_plane
+}
+trap 'end_all' EXIT
+
+# refuses NAME WANTED [VARIABLE=VALUE...] -- FLAGS...: exits with 2 and one line that holds the wanted text.
+refuses() {
+  local name=$1 wanted=$2 output status=0 variables=()
+  shift 2
+  while [[ $1 != -- ]]; do
+    variables+=("$1")
+    shift
+  done
+  shift
+  output=$(clean_env "${variables[@]}" "$BUILD/bin/tee-controller" "$@" 2>&1) || status=$?
+  if ((status == 2)) && [[ $output == *"$wanted"* && $output != *$'\n'* ]]; then
+    pass "$name"
+  else
+    fail "$name" "exit $status, wanted 2 and: $wanted" "got: $output"
+  fi
+}
+
+printf 'apiVersion: v1\nclusters: [\n' >"$DIR/broken.yaml"
+refuses "no AMI" "AWS_NITRO_AMI_ID" AWS_REGION=us-east-1 -- --kubeconfig "$CONTROLLER_KUBECONFIG"
+refuses "CPU count that does not parse" "AWS_NITRO_ENCLAVE_CPU_COUNT" "$AMI" AWS_NITRO_ENCLAVE_CPU_COUNT=two -- --kubeconfig "$CONTROLLER_KUBECONFIG"
+refuses "memory that does not parse" "AWS_NITRO_ENCLAVE_MEMORY_MB" "$AMI" AWS_NITRO_ENCLAVE_MEMORY_MB=1G -- --kubeconfig "$CONTROLLER_KUBECONFIG"
+refuses "unknown flag" "--wrokers" "$AMI" -- --wrokers 3
+refuses "number out of bounds" "--workers" "$AMI" -- --workers 0
+refuses "lease shorter than its deadline" "--leader-elect-lease-duration" "$AMI" -- --leader-elect-lease-duration 5
+refuses "kubeconfig that is not there" "nowhere.yaml" "$AMI" -- --kubeconfig "$DIR/nowhere.yaml"
+refuses "kubeconfig that is not YAML" "broken.yaml" "$AMI" -- --kubeconfig "$DIR/broken.yaml"
+refuses "context that does not exist" "nosuch" "$AMI" -- --kubeconfig "$CONTROLLER_KUBECONFIG" --context nosuch
+refuses "root that is not a certificate" "broken.yaml" "$AMI" -- --kubeconfig "$CONTROLLER_KUBECONFIG" --attestation-root "$DIR/broken.yaml"
+expect "--version" "tee-controller" "$BUILD/bin/tee-controller" --version
+expect "--help names the flags" "--inventory-interval" "$BUILD/bin/tee-controller" --help
+
+health() { curl --noproxy '*' -s "http://127.0.0.1:$(ready_port)/$1"; }
+health_says() { health "$1" | grep -qF -- "$2"; }
+
+# started_with NAME KUBECONFIG ENDPOINT: without the sim's help
+start_alone() {
+  : >"$DIR/controller.log"
+  clean_env "$AMI" AWS_ENDPOINT_URL_EC2="$2" AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 \
+    "$BUILD/bin/tee-controller" --kubeconfig "$1" --leader-elect-namespace tee-system \
+    --leader-elect-lease-duration 4 --leader-elect-renew-deadline 3 --leader-elect-retry-period 1 \
+    --metrics-bind-address 127.0.0.1:0 --health-probe-bind-address 127.0.0.1:0 2>>"$DIR/controller.log" &
+  echo $! >"$DIR/controller.pid"
+  wait_until 10 "the controller serves" has_port
+}
+
+# stops NAME: SIGTERM ends it with exit code 0.
+stops() {
+  local pid status=0
+  pid=$(<"$DIR/controller.pid")
+  kill -TERM "$pid"
+  wait "$pid" || status=$?
+  rm -f "$DIR/controller.pid"
+  if ((status == 0)); then pass "$1"; else fail "$1" "exit $status" "$(tail -n 3 "$DIR/controller.log")"; fi
+}
+
+sed 's|server: .*|server: https://127.0.0.1:1|' "$CONTROLLER_KUBECONFIG" >"$DIR/away.yaml"
+start_alone "$DIR/away.yaml" http://127.0.0.1:1
+expect "API server away: alive" "ok" health livez
+expect "API server away: /readyz says which" "[-] start" health readyz
+stops "API server away: stops cleanly"
+
+kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
+kubectl wait --for=condition=Established crd/teedeployments.tee.dev --timeout=30s >/dev/null
+start_alone "$CONTROLLER_KUBECONFIG" http://127.0.0.1:1
+wait_until 20 "the store is complete" health_says readyz "[+] store ok"
+expect "EC2 away: /readyz says which" "[-] inventory" health readyz
+expect "EC2 away: alive" "ok" health livez
+stops "EC2 away: stops cleanly"
+
+start_sim
+: >"$DIR/controller.log"
+start_controller
+wait_until 30 "the controller is ready" is_ready
+expect "ready: the role is told" "role: leader" health readyz
+
+kubectl apply -f "$SAMPLE" >/dev/null
+sed -e 's/name: hello/name: debug/' -e 's/    cpuCount: 2/    debugMode: true\n    cpuCount: 2/' "$SAMPLE" | kubectl apply -f - >/dev/null
+expect "a spec that cannot work is Stalled" "met" kubectl wait --for=condition=Stalled teedeployment/debug --timeout=30s
+expect "its message names the field and the flag" "--allow-debug-enclaves" field debug "$(condition Ready message)"
+expect "the other object becomes Ready" "met" kubectl wait --for=condition=Ready teedeployment/hello --timeout=60s
+expect "evidence is in the status" "h" field hello '{.status.attestation.evidence}'
+kubectl delete teedeployment debug --timeout=30s >/dev/null
+
+INSTANCE=$(field hello '{.status.instance.id}')
+request() { kubectl annotate --overwrite teedeployment hello "tee.dev/reconcile-requested-at=$(date -u +%FT%T.%NZ)" >/dev/null; }
+defect() { # defect NAME REASON: the document has the defect; the condition says the reason, and it heals
+  sim POST "instances/$INSTANCE" "{\"enclave\":{\"defect\":\"$1\"}}" >/dev/null
+  request
+  if wait_until 20 "$1 is seen as $2" is hello "$(condition Attested reason)" "$2" 2>/dev/null &&
+    is hello "$(condition Ready status)" False && is hello '{.status.instance.id}' "$INSTANCE"; then
+    pass "document: $1 is $2"
+  else
+    fail "document: $1 is $2" "Attested: $(field hello "$(condition Attested reason)")"
+  fi
+  sim POST "instances/$INSTANCE" '{"enclave":{"clear":true}}' >/dev/null
+  request
+  wait_until 20 "it heals" is hello "$(condition Ready status)" True || fail "document: $1 heals" "it does not"
+}
+defect wrongPcr PCRMismatch
+defect debug DebugEnclave
+defect wrongInstance WrongInstance
+defect stale Stale
+defect future FromFuture
+defect replayNonce NonceMismatch
+defect wrongNonce NonceMismatch
+defect foreignRoot UntrustedRoot
+defect malformed MalformedDocument
+defect endless MalformedDocument
+metrics_port() { jq -r 'select(.msg == "Serving") | .metricsPort' "$DIR/controller.log" | tail -n 1; }
+metrics() { curl --noproxy '*' -s "http://127.0.0.1:$(metrics_port)/metrics"; }
+expect "each reason is counted" 'tee_attestation_failures_total{reason="PCRMismatch"} 1' metrics
+expect "passes are counted" 'controller_runtime_reconcile_total{controller="teedeployment",result="requeue_after"}' metrics
+
+sim POST faults '{"action":"RunInstances","count":1,"cut":"after"}' >/dev/null
+sed 's/name: hello/name: cut/' "$SAMPLE" | kubectl apply -f - >/dev/null
+expect "an answer that is cut after the launch: Ready" "met" kubectl wait --for=condition=Ready teedeployment/cut --timeout=60s
+expect "an answer that is cut after the launch: one instance each" "2" live_instances
+sim POST faults '{"action":"RunInstances","count":1,"code":"InsufficientInstanceCapacity","httpStatus":500}' >/dev/null
+sed 's/name: hello/name: short/' "$SAMPLE" | kubectl apply -f - >/dev/null
+wait_until 20 "the lack of capacity is shown" is short "$(condition HostLaunched reason)" InsufficientCapacity
+expect "lack of capacity is not terminal" "met" kubectl wait --for=condition=Ready teedeployment/short --timeout=60s
+sim POST faults '{"action":"DescribeInstances","count":3,"code":"RequestLimitExceeded","httpStatus":503}' >/dev/null
+expect "throttled reads change nothing" "True" field hello "$(condition Ready status)"
+kubectl delete teedeployment --all --timeout=60s >/dev/null
+expect "all gone" "0" live_instances
+if grep -qiE 'nonce=|"evidence"|AWS4-HMAC|BEGIN CERT' "$DIR/controller.log"; then
+  fail "the log holds no document, nonce or signature" "$(grep -iE 'nonce=|AWS4-HMAC' "$DIR/controller.log" | head -n 2)"
+else
+  pass "the log holds no document, nonce or signature"
+fi
+stops "stops cleanly"
+finish
