@@ -46,12 +46,20 @@ plane_certificates() {
   openssl ecparam -name prime256v1 -genkey -noout -out "$dir/pki/accounts.key"
 }
 
+# What the caller holds open (a log, a lock) must not stay open for as long as the plane lives. Call it in a subshell.
+close_inherited_files() {
+  local file
+  for file in /proc/"$BASHPID"/fd/*; do
+    if ((${file##*/} > 2)); then eval "exec ${file##*/}>&-"; fi
+  done
+}
+
 # plane_start_program DIR NAME COMMAND...: in the background, its own session, output in NAME.log, pid in NAME.pid.
 plane_start_program() {
   local dir=$1 name=$2
   shift 2
   # exec, so that the pid is the program's own and not that of a shell around it.
-  (exec env -i HOME="$dir/home" PATH="$PLANE_PATH" setsid "$@") >>"$dir/$name.log" 2>&1 </dev/null &
+  (close_inherited_files && exec env -i HOME="$dir/home" PATH="$PLANE_PATH" setsid "$@") >>"$dir/$name.log" 2>&1 </dev/null &
   printf '%s\n' $! >"$dir/$name.pid"
   disown $!
 }
