@@ -241,6 +241,19 @@ static void default_changed(struct world *world)
     world_settle(world);
 }
 
+static void edit_taken_back(struct world *world)
+{
+    up(world);
+    world_say(world, "an edit that replaces is taken back before it was acted upon, and the watch is late");
+    world_apply(world, "a", "{" IMAGE ",\"instance\":{\"instanceType\":\"c5.xlarge\"}}");
+    world->is_watch_held = true;
+    world_apply(world, "a", running);
+    world_run(world, 5 * 1000);
+    world->is_watch_held = false;
+    world_annotate(world, "a", "x", "y");
+    world_settle(world);
+}
+
 static void boot_timeout(struct world *world)
 {
     world_apply(world, "a", "{" IMAGE ",\"timeouts\":{\"bootSeconds\":60}}");
@@ -357,6 +370,7 @@ const struct story stories[] = {
     {"row-09-denied", launch_denied, false},
     {"row-10-replaced", replaced_on_change, false},
     {"row-10-on-delete", drift_on_delete, false},
+    {"row-10-edit-taken-back", edit_taken_back, false},
     {"row-10-default-changed", default_changed, false},
     {"row-13-boot-timeout", boot_timeout, true},
     {"row-14-unreachable-and-lapsed", unreachable_and_lapsed, true},

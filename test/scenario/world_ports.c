@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LAUNCH_MS = 2000, STOP_MS = 2000, END_MS = 2000, BOOT_MS = 5000 };
+enum { LAUNCH_MS = 2000, STOP_MS = 2000, END_MS = 5000, BOOT_MS = 5000 };
 
 /* Each effect is counted; the chosen one fails before or after it took place, or is the process's last. */
 static int begin(struct world *world, const char *what, struct error *err)
