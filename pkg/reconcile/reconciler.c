@@ -1,4 +1,4 @@
-/* Read pass() first: it is the program.
+/* Read pass_run() first: it is the program.
  *
  *     load want -> observe seen -> plan(want, seen, now) -> at most one effect -> status -> when to look
  * again
@@ -109,6 +109,8 @@ int pass_apply_status(struct pass *pass, const char *manager, const char *json, 
 {
     const struct ports *ports = pass->options->ports;
     char version[66] = "";
+    if (ports->lease_left_ms(ports->ctx) <= 0)
+        return error_set(err, ERROR_STOPPED, "NotLeading", "the lease is not ours");
     if (ports->apply_status(ports->ctx, pass->want, pass->base_version, manager, json, version, err) < 0)
         return error_wrap(err, "writing status");
     snprintf(pass->base_version, sizeof(pass->base_version), "%s", version);

@@ -55,13 +55,25 @@ static struct verdict preflight(const struct builder *builder)
     return (struct verdict){"True", "SpecAccepted", "The spec can be acted upon"};
 }
 
+/* Ports are opened on the host by us and in its security group by its owner: people forget the second. */
+static const char *running_text(const struct builder *builder, const char *text)
+{
+    const struct tee_spec *spec = &builder->in->want->spec;
+    if (spec->port_count == 0)
+        return text;
+    const char *list = "";
+    for (size_t i = 0; i < spec->port_count; i++)
+        list = arena_printf(builder->arena, "%s%s%d", list, i > 0 ? ", " : "", spec->ports[i].port);
+    return arena_printf(builder->arena, "%s; its security groups must admit TCP %s", text, list);
+}
+
 static struct verdict host_by_state(const struct builder *builder)
 {
     const struct host *host = builder->host;
     const char *text =
         arena_printf(builder->arena, "Instance %s is %s", host->id, host_state_names[host->state]);
     switch (host->state) {
-    case HOST_RUNNING: return (struct verdict){"True", "Running", text};
+    case HOST_RUNNING: return (struct verdict){"True", "Running", running_text(builder, text)};
     case HOST_PENDING: return (struct verdict){"False", "Pending", text};
     case HOST_STOPPING: return (struct verdict){"False", "Stopping", text};
     case HOST_STOPPED: return (struct verdict){"False", "Stopped", text};
