@@ -12,14 +12,12 @@ enum { GATE_MS = 200 };
 struct workers {
     struct workers_options options;
     struct stop stop;
-    atomic_int active;
     pthread_t threads[WORKERS_MAX];
 };
 
-static void hand_back(struct workers *workers, const char *key, const struct outcome *outcome)
+void workers_hand_back(struct workqueue *queue, const char *key, const struct outcome *outcome,
+                       int64_t now_ms)
 {
-    struct workqueue *queue = workers->options.queue;
-    int64_t now_ms = clock_mono_ms(workers->options.clock);
     switch (outcome->kind) {
     case OUTCOME_DONE:
     case OUTCOME_TERMINAL: workqueue_forget(queue, key); break;
@@ -39,13 +37,12 @@ static void hand_back(struct workers *workers, const char *key, const struct out
 
 static void work(struct workers *workers, const char *key)
 {
-    int64_t start_ms = clock_mono_ms(workers->options.clock);
-    atomic_fetch_add(&workers->active, 1);
-    struct outcome outcome = reconciler_pass(workers->options.reconciler, key);
-    atomic_fetch_sub(&workers->active, 1);
-    workers->options.observe(workers->options.ctx, key, &outcome,
-                             clock_mono_ms(workers->options.clock) - start_ms);
-    hand_back(workers, key, &outcome);
+    const struct workers_options *options = &workers->options;
+    int64_t start_ms = clock_mono_ms(options->clock);
+    struct outcome outcome = reconciler_pass(options->reconciler, key);
+    int64_t end_ms = clock_mono_ms(options->clock);
+    options->observe(options->ctx, key, &outcome, end_ms - start_ms);
+    workers_hand_back(options->queue, key, &outcome, end_ms);
 }
 
 static void *worker_run(void *ctx)
@@ -83,9 +80,4 @@ struct workers *workers_free(struct workers *workers)
     stop_done(&workers->stop);
     free(workers);
     return NULL;
-}
-
-int workers_active(struct workers *workers)
-{
-    return atomic_load(&workers->active);
 }

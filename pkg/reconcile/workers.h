@@ -29,6 +29,8 @@ struct workers_options {
 struct workers *workers_start(const struct workers_options *options);
 /* Lets running passes end, joins, frees. The queue must be stopped first. */
 struct workers *workers_free(struct workers *workers);
-int workers_active(struct workers *workers);
+/* Gives a key back to the queue with what its pass's outcome asks for; now_ms is monotonic. */
+void workers_hand_back(struct workqueue *queue, const char *key, const struct outcome *outcome,
+                       int64_t now_ms);
 
 #endif

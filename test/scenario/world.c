@@ -225,24 +225,6 @@ static void inventory_pass(struct world *world)
     inventory_end(world->inventory, host_changed, world);
 }
 
-static void requeue(struct world *world, const char *key, const struct outcome *outcome)
-{
-    switch (outcome->kind) {
-    case OUTCOME_DONE:
-    case OUTCOME_TERMINAL: workqueue_forget(world->queue, key); break;
-    case OUTCOME_REQUEUE:
-        workqueue_forget(world->queue, key);
-        workqueue_add_at(world->queue, key, world->mono_ms + outcome->delay_ms);
-        break;
-    case OUTCOME_BACK_OFF: {
-        int64_t delay_ms = workqueue_back_off_ms(world->queue, key);
-        delay_ms = delay_ms > outcome->delay_ms ? delay_ms : outcome->delay_ms;
-        workqueue_add_at(world->queue, key, world->mono_ms + delay_ms);
-        break;
-    }
-    }
-}
-
 static void work(struct world *world)
 {
     for (;;) {
@@ -254,8 +236,7 @@ static void work(struct world *world)
             world_restart(world);
             continue;
         }
-        requeue(world, key, &outcome);
-        workqueue_done(world->queue, key);
+        workers_hand_back(world->queue, key, &outcome, world->mono_ms);
     }
 }
 

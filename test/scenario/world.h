@@ -11,7 +11,7 @@
 
 #include "base/buf.h"
 #include "reconcile/reconciler.h"
-#include "reconcile/workqueue.h"
+#include "reconcile/workers.h"
 
 #include <jansson.h>
 
