@@ -1,0 +1,254 @@
+/* Which key is worked on next, on a virtual clock; and many threads on one queue. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/thread.h"
+#include "reconcile/workqueue.h"
+
+#include <string.h>
+
+static int64_t virtual_ms(void *ctx)
+{
+    return *(int64_t *)ctx;
+}
+
+static struct clock virtual_clock(int64_t *now_ms)
+{
+    return (struct clock){.wall_ms = virtual_ms, .mono_ms = virtual_ms, .ctx = now_ms};
+}
+
+static void expect_next(struct workqueue *queue, const char *key)
+{
+    CLEANUP(freep) char *got = workqueue_try_get(queue);
+    if (key)
+        assert_non_null(got);
+    if (got && (!key || strcmp(got, key) != 0))
+        fail_msg("got %s, not %s", got, key ? key : "none");
+}
+
+static void expect_and_finish(struct workqueue *queue, const char *key)
+{
+    expect_next(queue, key);
+    workqueue_done(queue, key);
+}
+
+static void test_one_entry_per_key(void **state)
+{
+    (void)state;
+    int64_t now_ms = 1000;
+    struct clock clock = virtual_clock(&now_ms);
+    struct workqueue *queue = workqueue_new(&clock);
+    expect_next(queue, NULL);
+    for (int i = 0; i < 5; i++)
+        workqueue_add(queue, "a", i % 2 ? WORK_URGENT : WORK_BACKGROUND);
+    workqueue_add(queue, "b", WORK_BACKGROUND);
+    assert_int_equal(workqueue_get_counts(queue).ready, 2);
+    assert_int_equal(workqueue_get_counts(queue).adds, 6);
+    expect_and_finish(queue, "a");
+    expect_and_finish(queue, "b");
+    expect_next(queue, NULL);
+    workqueue_free(queue);
+}
+
+static void test_dirty_while_processing(void **state)
+{
+    (void)state;
+    int64_t now_ms = 1000;
+    struct clock clock = virtual_clock(&now_ms);
+    struct workqueue *queue = workqueue_new(&clock);
+    workqueue_add(queue, "a", WORK_URGENT);
+    expect_next(queue, "a");
+    workqueue_add(queue, "a", WORK_URGENT);
+    workqueue_add(queue, "a", WORK_URGENT);
+    expect_next(queue, NULL); /* never with two workers */
+    assert_int_equal(workqueue_get_counts(queue).processing, 1);
+    workqueue_done(queue, "a");
+    expect_next(queue, "a"); /* once more, and not twice */
+    workqueue_done(queue, "a");
+    expect_next(queue, NULL);
+    workqueue_add(queue, "a", WORK_URGENT);
+    expect_next(queue, "a");
+    workqueue_add_at(queue, "a", 1500); /* due while a worker still has it */
+    now_ms = 2000;
+    expect_next(queue, NULL);
+    workqueue_done(queue, "a");
+    expect_and_finish(queue, "a");
+    expect_next(queue, NULL);
+    workqueue_free(queue);
+}
+
+static void test_delays(void **state)
+{
+    (void)state;
+    int64_t now_ms = 1000;
+    struct clock clock = virtual_clock(&now_ms);
+    struct workqueue *queue = workqueue_new(&clock);
+    assert_int_equal(workqueue_next_ms(queue), -1);
+    workqueue_add_at(queue, "late", 9000);
+    workqueue_add_at(queue, "soon", 3000);
+    workqueue_add_at(queue, "soon", 5000); /* the earliest wish wins */
+    workqueue_add_at(queue, "late", 8000);
+    assert_int_equal(workqueue_next_ms(queue), 3000);
+    assert_int_equal(workqueue_get_counts(queue).delayed, 2);
+    now_ms = 2999;
+    expect_next(queue, NULL);
+    now_ms = 3000;
+    expect_and_finish(queue, "soon");
+    assert_int_equal(workqueue_next_ms(queue), 8000);
+    workqueue_add(queue, "late", WORK_BACKGROUND); /* an event does not wait for the timer, and ends it */
+    assert_int_equal(workqueue_next_ms(queue), -1);
+    workqueue_add_at(queue, "late", 4000); /* it is ready already */
+    assert_int_equal(workqueue_next_ms(queue), -1);
+    expect_and_finish(queue, "late");
+    now_ms = 10000;
+    expect_next(queue, NULL);
+    workqueue_free(queue);
+}
+
+static void test_classes(void **state)
+{
+    (void)state;
+    int64_t now_ms = 1000;
+    struct clock clock = virtual_clock(&now_ms);
+    struct workqueue *queue = workqueue_new(&clock);
+    workqueue_add(queue, "resync-1", WORK_BACKGROUND);
+    workqueue_add(queue, "resync-2", WORK_BACKGROUND);
+    workqueue_add(queue, "resync-3", WORK_BACKGROUND);
+    workqueue_add(queue, "edit-1", WORK_URGENT);
+    workqueue_add(queue, "edit-2", WORK_URGENT);
+    workqueue_add(queue, "resync-2", WORK_URGENT); /* raised from the middle of its list */
+    expect_and_finish(queue, "edit-1");
+    expect_and_finish(queue, "edit-2");
+    expect_and_finish(queue, "resync-2");
+    now_ms = 2000; /* exactly a second older: not yet */
+    workqueue_add(queue, "edit-3", WORK_URGENT);
+    expect_and_finish(queue, "edit-3");
+    now_ms = 2001;
+    workqueue_add(queue, "edit-4", WORK_URGENT);
+    expect_and_finish(queue, "resync-1");
+    expect_and_finish(queue, "resync-3");
+    expect_and_finish(queue, "edit-4");
+    workqueue_add(queue, "edit-1", WORK_BACKGROUND); /* the class is of the event, not of the key */
+    workqueue_add(queue, "other", WORK_URGENT);
+    expect_and_finish(queue, "other");
+    expect_and_finish(queue, "edit-1");
+    workqueue_free(queue);
+}
+
+static void test_back_off(void **state)
+{
+    (void)state;
+    int64_t now_ms = 1000;
+    struct clock clock = virtual_clock(&now_ms);
+    struct workqueue *queue = workqueue_new(&clock);
+    for (int i = 0; i < 40; i++) {
+        int64_t expected = i < 18 ? INT64_C(5) << i : 1000 * 1000;
+        expected = expected < 1000 * 1000 ? expected : 1000 * 1000;
+        if (workqueue_back_off_ms(queue, "a") != expected)
+            fail_msg("failure %d", i);
+    }
+    assert_int_equal(workqueue_back_off_ms(queue, "b"), 5);
+    workqueue_forget(queue, "a");
+    workqueue_forget(queue, "never seen");
+    assert_int_equal(workqueue_back_off_ms(queue, "a"), 5);
+    /* Failures outlive a pass. */
+    workqueue_add(queue, "b", WORK_URGENT);
+    expect_and_finish(queue, "b");
+    assert_int_equal(workqueue_back_off_ms(queue, "b"), 10);
+    workqueue_free(queue);
+}
+
+enum { KEYS = 7, THREADS = 6, ROUNDS = 3000 };
+
+struct crowd {
+    struct workqueue *queue;
+    atomic_int inside[KEYS]; /* workers that have the key */
+    atomic_int wanted[KEYS]; /* written before each add, read by the worker */
+    atomic_int seen[KEYS];
+    atomic_int clashes;
+};
+
+static const char *const crowd_keys[KEYS] = {"0", "1", "2", "3", "4", "5", "6"};
+
+static void *crowd_work(void *ctx)
+{
+    struct crowd *crowd = ctx;
+    for (char *key = workqueue_get(crowd->queue); key; key = workqueue_get(crowd->queue)) {
+        int index = key[0] - '0';
+        if (atomic_fetch_add(&crowd->inside[index], 1) != 0)
+            atomic_fetch_add(&crowd->clashes, 1);
+        atomic_store(&crowd->seen[index], atomic_load(&crowd->wanted[index]));
+        atomic_fetch_sub(&crowd->inside[index], 1);
+        if (index == 0)
+            workqueue_add_at(crowd->queue, key, clock_mono_ms(clock_real()) + 1);
+        workqueue_done(crowd->queue, key);
+        free(key);
+    }
+    return NULL;
+}
+
+static void *crowd_add(void *ctx)
+{
+    struct crowd *crowd = ctx;
+    for (int i = 0; i < ROUNDS; i++) {
+        int index = i % KEYS;
+        atomic_fetch_add(&crowd->wanted[index], 1);
+        workqueue_add(crowd->queue, crowd_keys[index], i % 3 ? WORK_BACKGROUND : WORK_URGENT);
+    }
+    return NULL;
+}
+
+/* No update is lost: in the end each key was worked on after its last add. */
+static bool is_settled(struct crowd *crowd)
+{
+    for (int i = 0; i < KEYS; i++)
+        if (atomic_load(&crowd->seen[i]) != atomic_load(&crowd->wanted[i]))
+            return false;
+    return true;
+}
+
+static void test_many_threads(void **state)
+{
+    (void)state;
+    struct crowd crowd = {.queue = workqueue_new(clock_real())};
+    pthread_t workers[THREADS];
+    pthread_t adders[2];
+    for (size_t i = 0; i < THREADS; i++)
+        workers[i] = thread_start("worker", crowd_work, &crowd);
+    for (size_t i = 0; i < ARRAY_LEN(adders); i++)
+        adders[i] = thread_start("adder", crowd_add, &crowd);
+    for (size_t i = 0; i < ARRAY_LEN(adders); i++)
+        thread_join(adders[i]);
+    struct stop pause;
+    stop_init(&pause);
+    int64_t limit_ms = clock_mono_ms(clock_real()) + 60 * 1000;
+    while (!is_settled(&crowd) && clock_mono_ms(clock_real()) < limit_ms)
+        stop_wait(&pause, 1);
+    stop_done(&pause);
+    assert_true(is_settled(&crowd));
+    workqueue_stop(crowd.queue);
+    for (size_t i = 0; i < THREADS; i++)
+        thread_join(workers[i]);
+    assert_int_equal(atomic_load(&crowd.clashes), 0);
+    assert_int_equal(workqueue_get_counts(crowd.queue).processing, 0);
+    assert_null(workqueue_get(crowd.queue));
+    workqueue_free(crowd.queue);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_entry_per_key),
+        cmocka_unit_test(test_dirty_while_processing),
+        cmocka_unit_test(test_delays),
+        cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_back_off),
+        cmocka_unit_test(test_many_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
