@@ -1,0 +1,163 @@
+/* The store: what the watch last told, and who claims a deployment id. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "reconcile/store.h"
+
+#include <string.h>
+
+static struct teedeployment *make(const char *name, const char *version, const char *created, const char *id)
+{
+    CLEANUP(buf_done) struct buf json;
+    buf_init(&json, 4096);
+    buf_printf(
+        &json,
+        "{\"metadata\":{\"namespace\":\"ns\",\"name\":\"%s\",\"uid\":\"u-%s\",\"resourceVersion\":\"%s\","
+        "\"creationTimestamp\":\"2026-01-01T%sZ\"},\"spec\":{\"image\":\"a\",\"deploymentID\":\"%s\"}}",
+        name, name, version, created, id);
+    struct teedeployment *object = NULL;
+    assert_int_equal(teedeployment_decode(buf_text(&json), json.len, &object, NULL), 0);
+    return object;
+}
+
+static void put(struct store *store, const char *name, const char *version)
+{
+    store_put(store, make(name, version, "10:00:00", name));
+}
+
+static void expect_version(struct store *store, const char *key, const char *version)
+{
+    CLEANUP(teedeployment_unrefp) struct teedeployment *object = store_get(store, key);
+    if (!version) {
+        assert_null(object);
+        return;
+    }
+    assert_non_null(object);
+    assert_string_equal(object->resource_version, version);
+}
+
+static void expect_owner(struct store *store, const char *id, const char *key)
+{
+    CLEANUP(freep) char *owner = store_owner_of(store, id);
+    if (!key)
+        assert_null(owner);
+    else
+        assert_string_equal(owner ? owner : "none", key);
+}
+
+static void note_key(void *ctx, const char *key)
+{
+    buf_printf(ctx, "%s ", key);
+}
+
+static void test_put(void **state)
+{
+    (void)state;
+    struct store *store = store_new();
+    expect_version(store, "ns/a", NULL);
+    put(store, "a", "9");
+    expect_version(store, "ns/a", "9");
+    put(store, "a", "10"); /* a number, not a text */
+    expect_version(store, "ns/a", "10");
+    put(store, "a", "9");
+    expect_version(store, "ns/a", "10");
+    put(store, "a", "10");
+    expect_version(store, "ns/a", "10");
+    assert_int_equal(store_count(store), 1);
+    /* A reference outlives the entry. */
+    struct teedeployment *held = store_get(store, "ns/a");
+    store_remove(store, "ns/a");
+    store_remove(store, "ns/a");
+    expect_version(store, "ns/a", NULL);
+    assert_string_equal(held->name, "a");
+    teedeployment_unref(held);
+    assert_int_equal(store_count(store), 0);
+    store_set_heard(store, 77);
+    assert_int_equal(store_get_heard(store), 77);
+    store_free(store);
+}
+
+static void test_list_sweep(void **state)
+{
+    (void)state;
+    struct store *store = store_new();
+    CLEANUP(buf_done) struct buf gone;
+    buf_init(&gone, 4096);
+    put(store, "early", "1"); /* by a watch, before any list */
+    assert_false(store_is_complete(store));
+    store_begin_list(store);
+    put(store, "a", "2");
+    put(store, "b", "3");
+    expect_version(store, "ns/early", "1"); /* nothing goes before the end of the list */
+    store_end_list(store, note_key, &gone);
+    assert_true(store_is_complete(store));
+    assert_string_equal(buf_text(&gone), "ns/early ");
+    buf_reset(&gone);
+    store_begin_list(store);
+    put(store, "b", "2"); /* older than what is held: dropped, and still listed */
+    put(store, "c", "5");
+    store_end_list(store, note_key, &gone);
+    assert_string_equal(buf_text(&gone), "ns/a ");
+    expect_version(store, "ns/a", NULL);
+    expect_version(store, "ns/b", "3");
+    expect_version(store, "ns/c", "5");
+    expect_owner(store, "a", NULL);
+    buf_reset(&gone);
+    store_each_key(store, note_key, &gone);
+    assert_non_null(strstr(buf_text(&gone), "ns/b "));
+    assert_non_null(strstr(buf_text(&gone), "ns/c "));
+    assert_int_equal(gone.len, strlen("ns/b ns/c "));
+    /* A list that was given up removes nothing; the next one counts anew. */
+    store_begin_list(store);
+    store_begin_list(store);
+    put(store, "b", "3");
+    put(store, "c", "5");
+    buf_reset(&gone);
+    store_end_list(store, note_key, &gone);
+    assert_int_equal(gone.len, 0);
+    store_free(store);
+}
+
+static void test_owner_of(void **state)
+{
+    (void)state;
+    struct store *store = store_new();
+    expect_owner(store, "d", NULL);
+    store_put(store, make("b", "1", "10:00:01", "d"));
+    expect_owner(store, "d", "ns/b");
+    store_put(store, make("c", "1", "10:00:02", "d"));
+    expect_owner(store, "d", "ns/b");
+    store_put(store, make("z", "1", "10:00:00", "d"));
+    expect_owner(store, "d", "ns/z");
+    store_put(store, make("a", "1", "10:00:00", "d")); /* a tie goes by name, whatever the order */
+    expect_owner(store, "d", "ns/a");
+    store_put(store, make("y", "1", "10:00:00", "d"));
+    expect_owner(store, "d", "ns/a");
+    store_put(store, make("other", "1", "09:00:00", "e"));
+    expect_owner(store, "d", "ns/a");
+    store_put(store, make("a", "2", "10:00:00", "f")); /* it moved on */
+    expect_owner(store, "d", "ns/y");
+    expect_owner(store, "f", "ns/a");
+    store_remove(store, "ns/y");
+    store_remove(store, "ns/z");
+    expect_owner(store, "d", "ns/b");
+    store_remove(store, "ns/b");
+    store_remove(store, "ns/c");
+    expect_owner(store, "d", NULL);
+    store_free(store);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_put),
+        cmocka_unit_test(test_list_sweep),
+        cmocka_unit_test(test_owner_of),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
