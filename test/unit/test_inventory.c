@@ -1,0 +1,166 @@
+/* Whole passes over EC2's list, and what differs between them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "reconcile/inventory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct host make(const char *id, const char *deployment_id, enum host_state state)
+{
+    struct host host = {.state = state, .launch_ms = 5};
+    snprintf(host.id, sizeof(host.id), "%s", id);
+    snprintf(host.deployment_id, sizeof(host.deployment_id), "%s", deployment_id);
+    return host;
+}
+
+static void put(struct inventory *inventory, const char *id, const char *deployment_id, int64_t mono_ms)
+{
+    struct host host = make(id, deployment_id, HOST_RUNNING);
+    inventory_put(inventory, &host, mono_ms);
+}
+
+static void note(void *ctx, const char *deployment_id)
+{
+    buf_printf(ctx, "%s ", deployment_id);
+}
+
+static void end_expecting(struct inventory *inventory, const char *changed)
+{
+    CLEANUP(buf_done) struct buf got;
+    buf_init(&got, 4096);
+    inventory_end(inventory, note, &got);
+    assert_string_equal(buf_text(&got), changed);
+}
+
+static void test_passes(void **state)
+{
+    (void)state;
+    struct inventory *inventory = inventory_new();
+    struct host host;
+    assert_int_equal(inventory_completed_ms(inventory), 0);
+    inventory_begin(inventory, 100);
+    put(inventory, "i-1", "d1", 110);
+    assert_int_equal(inventory_completed_ms(inventory), 0);
+    end_expecting(inventory, "d1 ");
+    assert_int_equal(inventory_completed_ms(inventory), 100); /* its begin, not its end */
+    inventory_begin(inventory, 200);
+    put(inventory, "i-1", "d1", 210);
+    end_expecting(inventory, ""); /* nothing new */
+    inventory_begin(inventory, 300);
+    end_expecting(inventory, "d1 "); /* no longer listed */
+    assert_int_equal(inventory_count(inventory), 0);
+    assert_false(inventory_get(inventory, "i-1", &host));
+    assert_int_equal(inventory_find(inventory, "d1", &host, 1), 0);
+    inventory_free(inventory);
+}
+
+/* Each field that the plan or the status reads. */
+static void test_changes(void **state)
+{
+    (void)state;
+    struct inventory *inventory = inventory_new();
+    struct host host = make("i-1", "d1", HOST_PENDING);
+    inventory_begin(inventory, 1);
+    inventory_put(inventory, &host, 1);
+    end_expecting(inventory, "d1 ");
+    for (int i = 0; i < 7; i++) {
+        switch (i) {
+        case 0: host.state = HOST_RUNNING; break;
+        case 1: snprintf(host.private_ip, sizeof(host.private_ip), "10.0.0.1"); break;
+        case 2: snprintf(host.public_ip, sizeof(host.public_ip), "192.0.2.1"); break;
+        case 3: host.launch_ms++; break;
+        case 4: snprintf(host.launch_hash, sizeof(host.launch_hash), "v1-00"); break;
+        case 5: snprintf(host.cluster_id, sizeof(host.cluster_id), "c"); break;
+        default: host.is_retained = true;
+        }
+        inventory_begin(inventory, 10 + i);
+        inventory_put(inventory, &host, 10 + i);
+        end_expecting(inventory, "d1 ");
+        inventory_begin(inventory, 10 + i);
+        inventory_put(inventory, &host, 10 + i);
+        end_expecting(inventory, "");
+    }
+    inventory_free(inventory);
+}
+
+static void test_state_since(void **state)
+{
+    (void)state;
+    static const struct {
+        enum host_state state;
+        int64_t at_ms, since_ms;
+    } steps[] = {
+        {HOST_PENDING, 10, 10}, {HOST_PENDING, 20, 10}, {HOST_RUNNING, 30, 30}, {HOST_RUNNING, 40, 30}};
+    struct inventory *inventory = inventory_new();
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        struct host host = make("i-1", "d1", steps[i].state);
+        inventory_begin(inventory, steps[i].at_ms);
+        inventory_put(inventory, &host, steps[i].at_ms);
+        inventory_end(inventory, note, &(struct buf){.max = 64, .failed = true});
+        assert_true(inventory_get(inventory, "i-1", &host));
+        assert_int_equal(host.state_since_ms, steps[i].since_ms);
+    }
+    inventory_free(inventory);
+}
+
+/* A pass that broke off drops nobody, is no completed one, and what it brought is told by the next. */
+static void test_abandon(void **state)
+{
+    (void)state;
+    struct inventory *inventory = inventory_new();
+    struct host host;
+    inventory_begin(inventory, 100);
+    put(inventory, "i-1", "d1", 100);
+    put(inventory, "i-2", "d2", 100);
+    inventory_end(inventory, note, &(struct buf){.max = 64, .failed = true});
+    inventory_begin(inventory, 200);
+    put(inventory, "i-3", "d3", 200);
+    inventory_abandon(inventory);
+    assert_int_equal(inventory_count(inventory), 3);
+    assert_true(inventory_get(inventory, "i-1", &host));
+    assert_true(inventory_get(inventory, "i-3", &host));
+    assert_int_equal(inventory_completed_ms(inventory), 100);
+    inventory_begin(inventory, 300);
+    put(inventory, "i-1", "d1", 300);
+    put(inventory, "i-2", "d2", 300);
+    put(inventory, "i-3", "d3", 300);
+    end_expecting(inventory, "d3 ");
+    assert_int_equal(inventory_completed_ms(inventory), 300);
+    inventory_free(inventory);
+}
+
+static void test_find(void **state)
+{
+    (void)state;
+    struct inventory *inventory = inventory_new();
+    struct host hosts[HOSTS_MAX];
+    inventory_begin(inventory, 1);
+    put(inventory, "i-1", "d", 1);
+    put(inventory, "i-2", "d", 1);
+    put(inventory, "i-3", "d", 1);
+    put(inventory, "i-4", "e", 1);
+    put(inventory, "i-2", "e", 1); /* its tag was rewritten */
+    assert_int_equal(inventory_find(inventory, "d", hosts, HOSTS_MAX), 2);
+    assert_int_equal(inventory_find(inventory, "e", hosts, HOSTS_MAX), 2);
+    assert_int_equal(inventory_find(inventory, "e", hosts, 1), 1);
+    assert_int_equal(inventory_find(inventory, "f", hosts, HOSTS_MAX), 0);
+    assert_int_equal(inventory_count(inventory), 4);
+    inventory_free(inventory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_passes),  cmocka_unit_test(test_changes), cmocka_unit_test(test_state_since),
+        cmocka_unit_test(test_abandon), cmocka_unit_test(test_find),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
