@@ -58,6 +58,7 @@ struct world {
     int effect_count;
     int fault_at;
     enum fault_mode fault_mode;
+    uint64_t random; /* not 0: each effect may fail or be the last, drawn from this seed */
     struct buf trace;
     char broken[160];
 };

@@ -9,11 +9,25 @@
 
 enum { LAUNCH_MS = 2000, STOP_MS = 2000, END_MS = 5000, BOOT_MS = 5000 };
 
+/* Three effects of ten meet a fault, one of each mode (xorshift64). */
+static void draw_fault(struct world *world)
+{
+    if (world->random == 0)
+        return;
+    world->random ^= world->random << 13;
+    world->random ^= world->random >> 7;
+    world->random ^= world->random << 17;
+    uint64_t draw = world->random % 10;
+    world->fault_at = draw < 3 ? world->effect_count + 1 : 0;
+    world->fault_mode = (enum fault_mode)(FAULT_BEFORE + draw % 3);
+}
+
 /* Each effect is counted; the chosen one fails before or after it took place, or is the process's last. */
 static int begin(struct world *world, const char *what, struct error *err)
 {
     if (world->is_dead)
         return error_set(err, ERROR_STOPPED, "Dead", "the process is gone");
+    draw_fault(world);
     if (++world->effect_count == world->fault_at && world->fault_mode == FAULT_BEFORE) {
         world_line(world, "%s: fails before it takes place", what);
         return error_set(err, ERROR_UNAVAILABLE, "Network", "connection refused");

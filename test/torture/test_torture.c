@@ -19,17 +19,26 @@ enum { SUMMARY_SIZE = 400 };
 
 static const char *const mode_names[] = {"none", "before", "after", "crash"};
 
+enum { SEEDS = 6 };
+
+struct fault {
+    int at;
+    enum fault_mode mode;
+    uint64_t seed; /* not 0: many faults, drawn anew for each effect */
+};
+
 /* Runs the story; returns the number of effects. */
-static int tell(const struct story *story, int fault_at, enum fault_mode mode, char *ret_summary,
-                char *ret_broken)
+static int tell(const struct story *story, struct fault fault, char *ret_summary, char *ret_broken)
 {
     struct world *world = mem_calloc(1, sizeof(*world));
     world_init(world);
-    world->fault_at = fault_at;
-    world->fault_mode = mode;
+    world->fault_at = fault.at;
+    world->fault_mode = fault.mode;
+    world->random = fault.seed;
     story->tell(world);
+    world->random = 0;
     world->fault_at = 0;
-    if (mode != FAULT_NONE)
+    if (fault.at > 0 || fault.seed > 0)
         world_settle(world);
     world_describe(world, ret_summary, SUMMARY_SIZE);
     memcpy(ret_broken, world->broken, sizeof(world->broken));
@@ -41,16 +50,17 @@ static int tell(const struct story *story, int fault_at, enum fault_mode mode, c
     return count;
 }
 
-static void check(const struct story *story, int fault_at, enum fault_mode mode, const char *expected)
+static void check(const struct story *story, struct fault fault, const char *expected)
 {
     char summary[SUMMARY_SIZE];
     char broken[160];
-    tell(story, fault_at, mode, summary, broken);
+    tell(story, fault, summary, broken);
     if (broken[0])
-        fail_msg("%s, effect %d %s: %s", story->name, fault_at, mode_names[mode], broken);
+        fail_msg("%s, effect %d %s, seed %d: %s", story->name, fault.at, mode_names[fault.mode],
+                 (int)fault.seed, broken);
     if (!story->is_final_free && strcmp(summary, expected) != 0)
-        fail_msg("%s, effect %d %s:\n  plain run: %s\n  this run:  %s", story->name, fault_at,
-                 mode_names[mode], expected, summary);
+        fail_msg("%s, effect %d %s, seed %d:\n  plain run: %s\n  this run:  %s", story->name, fault.at,
+                 mode_names[fault.mode], (int)fault.seed, expected, summary);
 }
 
 static void test_story(void **state)
@@ -58,14 +68,14 @@ static void test_story(void **state)
     const struct story *story = *state;
     char expected[SUMMARY_SIZE];
     char broken[160];
-    int count = tell(story, 0, FAULT_NONE, expected, broken);
+    int count = tell(story, (struct fault){0}, expected, broken);
     assert_string_equal(broken, "");
-    for (int k = 1; k <= count; k++) {
-        check(story, k, FAULT_BEFORE, expected);
-        check(story, k, FAULT_AFTER, expected);
-        check(story, k, FAULT_CRASH, expected);
-    }
-    print_message("%s: %d effects, %d runs\n", story->name, count, 3 * count);
+    for (int k = 1; k <= count; k++)
+        for (int mode = FAULT_BEFORE; mode <= FAULT_CRASH; mode++)
+            check(story, (struct fault){.at = k, .mode = (enum fault_mode)mode}, expected);
+    for (uint64_t seed = 1; seed <= SEEDS; seed++)
+        check(story, (struct fault){.seed = seed * UINT64_C(0x9e3779b97f4a7c15)}, expected);
+    print_message("%s: %d effects, %d runs\n", story->name, count, 3 * count + SEEDS);
 }
 
 int main(void)
