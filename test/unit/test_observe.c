@@ -149,6 +149,18 @@ static void test_proof_of_absence(void **state)
     }
 }
 
+/* A look-up that found something proves nothing, however long ago the process began. */
+static void test_found_is_no_proof(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_init(&bench, LEDGER_LIVE);
+    list_hosts(&bench, NULL, 0);
+    lookups_note(&bench.memory.lookups, "i-1", true, 10 * 60 * 1000);
+    assert_int_equal(look(&bench)->attempt, ATTEMPT_MISSING);
+    bench_done(&bench);
+}
+
 static void test_attempt_states(void **state)
 {
     (void)state;
@@ -223,8 +235,11 @@ static void test_freshness(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rank),           cmocka_unit_test(test_proof_of_absence),
-        cmocka_unit_test(test_attempt_states), cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_rank),
+        cmocka_unit_test(test_proof_of_absence),
+        cmocka_unit_test(test_found_is_no_proof),
+        cmocka_unit_test(test_attempt_states),
+        cmocka_unit_test(test_sources),
         cmocka_unit_test(test_freshness),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
