@@ -218,6 +218,10 @@ prepare() {
   with_progress "Build" "$BUILD/build.log" cmake --build "$BUILD" --target tee-controller tee-sim
   TEE_CACHE_DIR=$(tee_cache)
   export TEE_CACHE_DIR
+  local tool
+  if [[ $USE_CLUSTER == no ]]; then # while the caller's proxy settings are still there
+    for tool in etcd kubectl kube-apiserver; do "$TEE_ROOT/hack/kube.sh" tool "$tool" >/dev/null; done
+  fi
   unset "${!AWS_@}" HTTP_PROXY HTTPS_PROXY ALL_PROXY http_proxy https_proxy all_proxy
 }
 

@@ -284,7 +284,8 @@ static void put_summary(struct builder *builder)
         return;
     }
     if (!builder->in->want->is_deleting && is_ready(builder)) {
-        struct verdict ready = {"True", "Verified", builder->in->want->status.attestation.message};
+        const struct tee_attestation_status *verdict = &builder->in->want->status.attestation;
+        struct verdict ready = {"True", verdict->verdict, verdict->message};
         if (is_stopped_as_wanted(builder))
             ready = (struct verdict){"True", "Stopped", "Stopped, as desiredState asks"};
         else if (is_disabled(builder))
