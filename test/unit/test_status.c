@@ -162,7 +162,7 @@ static const struct status_case cases[] = {
       ALIVE(HOST_RUNNING)},
      NULL,
      "Running",
-     "True/Verified",
+     "True/VerifiedWithoutNonce",
      NULL},
     {"no nonce, asked for",
      {.status = LEDGER_LIVE "," VERDICT("VerifiedWithoutNonce"), ALIVE(HOST_RUNNING)},
