@@ -220,12 +220,10 @@ static int adopt(struct pass *pass, struct error *err)
     const struct host *host = &pass->memory->found;
     if (rewrite_identity(pass, host, err) < 0)
         return -1;
-    char hash[SHA256_HEX_SIZE];
-    ledger_hash(&pass->want->spec, hash);
     struct ledger *ledger = &pass->next.status.launch;
     ledger->instance_id = arena_strdup(&pass->arena, host->id);
     ledger->result = "Adopted";
-    ledger->hash = arena_strdup(&pass->arena, hash);
+    ledger->hash = arena_strdup(&pass->arena, pass->in.hash);
     ledger->hash_version = LAUNCH_HASH_VERSION;
     ledger->started_ms = host->launch_ms;
     pass_event(pass, "Normal", "Adopted", arena_printf(&pass->arena, "Adopted instance %s", host->id));
@@ -398,9 +396,7 @@ static int take_verdict(struct pass *pass, const struct attest_reply *answer, st
         pass->options->observe_attestation(pass->options->ctx, verdict.verdict,
                                            positive ? "" : verdict.reason);
     struct ledger *ledger = &pass->next.status.launch;
-    char policy[SHA256_HEX_SIZE];
-    ledger_policy_hash(&pass->want->spec, pass->options->config->roots_digest, policy);
-    ledger->policy_hash = arena_strdup(&pass->arena, policy);
+    ledger->policy_hash = arena_strdup(&pass->arena, pass->in.policy_hash);
     ledger->instance_launch_ms = pass->plan.host->launch_ms;
     ledger->module_id = verdict.module_id;
     pass->next.status.attestation = verdict;

@@ -61,10 +61,8 @@ const char *plan_problem(const struct plan_input *in)
     const char *problem = spec_problem(in->effective, in->config);
     if (problem)
         return problem;
-    char hash[SHA256_HEX_SIZE];
-    ledger_hash(&in->want->spec, hash);
     const struct ledger *ledger = &in->want->status.launch;
-    if (ledger_is_refused(ledger, hash) && !plan_is_requested(in))
+    if (ledger_is_refused(ledger, in->hash) && !plan_is_requested(in))
         return ledger->history[ledger->history_count - 1].reason;
     return NULL;
 }
@@ -73,13 +71,11 @@ const char *plan_problem(const struct plan_input *in)
  * version says nothing: an upgrade of the controller replaces no host. */
 static bool hash_differs(const struct plan_input *in, const struct host *host)
 {
-    char hash[SHA256_HEX_SIZE];
-    ledger_hash(&in->want->spec, hash);
     static const char prefix[] = "v1-";
     if (host->launch_hash[0])
-        return strncmp(host->launch_hash, prefix, 3) == 0 && strcmp(host->launch_hash + 3, hash) != 0;
+        return strncmp(host->launch_hash, prefix, 3) == 0 && strcmp(host->launch_hash + 3, in->hash) != 0;
     const struct ledger *ledger = &in->want->status.launch;
-    return ledger->hash && ledger->hash_version == LAUNCH_HASH_VERSION && strcmp(ledger->hash, hash) != 0;
+    return ledger->hash && ledger->hash_version == LAUNCH_HASH_VERSION && strcmp(ledger->hash, in->hash) != 0;
 }
 
 static bool subnet_differs(const struct plan_input *in, const struct host *host)
@@ -103,13 +99,11 @@ bool plan_has_verdict(const struct plan_input *in)
 {
     const struct host *host = observed_host(in->seen);
     const struct ledger *ledger = &in->want->status.launch;
-    char policy[SHA256_HEX_SIZE];
     if (!host || !in->want->status.attestation.verdict || !ledger->policy_hash)
         return false;
-    ledger_policy_hash(&in->want->spec, in->config->roots_digest, policy);
     return same(ledger->instance_id, host->id) &&
            ledger->instance_launch_ms / 1000 == host->launch_ms / 1000 &&
-           strcmp(ledger->policy_hash, policy) == 0;
+           strcmp(ledger->policy_hash, in->policy_hash) == 0;
 }
 
 bool plan_is_lapsed(const struct plan_input *in)
@@ -262,9 +256,7 @@ static bool row_duplicates(const struct plan_input *in, struct plan *ret)
 static bool may_repeat(const struct plan_input *in)
 {
     const struct ledger *ledger = &in->want->status.launch;
-    char hash[SHA256_HEX_SIZE];
-    ledger_hash(&in->want->spec, hash);
-    return plan_wants_running(in) && same(ledger->hash, hash) && !in->seen->memory->is_token_spent &&
+    return plan_wants_running(in) && same(ledger->hash, in->hash) && !in->seen->memory->is_token_spent &&
            in->now.wall_ms < ledger->started_ms + TOKEN_LIFE_MS;
 }
 

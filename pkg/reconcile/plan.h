@@ -6,6 +6,7 @@
 #ifndef TEE_RECONCILE_PLAN_H
 #define TEE_RECONCILE_PLAN_H
 
+#include "base/encoding.h"
 #include "reconcile/effective.h"
 #include "reconcile/observed.h"
 
@@ -48,6 +49,8 @@ struct plan_input {
     const struct reconcile_config *config;
     const struct observed *seen;
     struct moment now;
+    char hash[SHA256_HEX_SIZE];        /* ledger_hash() of want's spec */
+    char policy_hash[SHA256_HEX_SIZE]; /* ledger_policy_hash() of the same */
 };
 
 struct plan plan_next(const struct plan_input *in);

@@ -220,6 +220,8 @@ static void pass_init(struct pass *pass, struct reconciler *reconciler, struct t
                                    .config = reconciler->options.config,
                                    .seen = &pass->seen,
                                    .now = pass->now};
+    ledger_hash(&want->spec, pass->in.hash);
+    ledger_policy_hash(&want->spec, reconciler->options.config->roots_digest, pass->in.policy_hash);
 }
 
 static void pass_done(struct pass *pass)

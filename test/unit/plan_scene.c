@@ -62,12 +62,10 @@ static struct teedeployment *make_object(const struct scene_input *input,
 
 static void add_host(struct plan_scene *scene, const struct host *host)
 {
-    char hash[SHA256_HEX_SIZE];
     struct host *copy = &scene->seen.hosts[scene->seen.host_count++];
     *copy = *host;
-    ledger_hash(&scene->want->spec, hash);
     if (strcmp(host->launch_hash, "=") == 0)
-        snprintf(copy->launch_hash, sizeof(copy->launch_hash), "v1-%s", hash);
+        snprintf(copy->launch_hash, sizeof(copy->launch_hash), "v1-%s", scene->in.hash);
     scene->seen.live_count += host_is_live(host) ? 1 : 0;
 }
 
@@ -92,13 +90,15 @@ void plan_scene_init(struct plan_scene *scene, const struct scene_input *input)
                                     .is_owner = true,
                                     .attempt = input->attempt,
                                     .memory = &scene->memory};
-    for (size_t i = 0; i < ARRAY_LEN(input->hosts) && input->hosts[i].id[0]; i++)
-        add_host(scene, &input->hosts[i]);
     scene->in = (struct plan_input){.want = scene->want,
                                     .effective = &scene->effective,
                                     .config = &scene->config,
                                     .seen = &scene->seen,
                                     .now = {.wall_ms = SCENE_WALL_MS, .mono_ms = SCENE_MONO_MS}};
+    ledger_hash(&scene->want->spec, scene->in.hash);
+    ledger_policy_hash(&scene->want->spec, scene->config.roots_digest, scene->in.policy_hash);
+    for (size_t i = 0; i < ARRAY_LEN(input->hosts) && input->hosts[i].id[0]; i++)
+        add_host(scene, &input->hosts[i]);
 }
 
 void plan_scene_done(struct plan_scene *scene)
