@@ -310,15 +310,6 @@ static int fetch_failed(struct pass *pass, const struct error *err)
     return 0;
 }
 
-static bool is_verdict_positive(const struct pass *pass, const struct tee_attestation_status *verdict)
-{
-    if (strcmp(verdict->verdict, "Verified") == 0)
-        return true;
-    if (strcmp(verdict->verdict, "VerifiedWithoutNonce") == 0)
-        return pass->effective.attestation.require_nonce == 0;
-    return strcmp(verdict->verdict, "MeasuredOnly") == 0 && pass->options->config->allow_unmeasured;
-}
-
 /* Spread over the last tenth of the interval, so that objects made together are not asked together for ever.
  */
 static int64_t jitter_ms(const struct pass *pass, int64_t interval_ms)
@@ -382,7 +373,7 @@ static int write_evidence(struct pass *pass, const struct attest_reply *answer, 
 static int take_verdict(struct pass *pass, const struct attest_reply *answer, struct error *err)
 {
     struct tee_attestation_status verdict = answer->verdict;
-    bool positive = is_verdict_positive(pass, &verdict);
+    bool positive = plan_accepts_verdict(&pass->in, verdict.verdict);
     int64_t interval_ms = (int64_t)pass->effective.attestation.interval_seconds * 1000;
     verdict.verified_ms = pass->now.wall_ms;
     verdict.next_ms = pass->now.wall_ms + interval_ms - jitter_ms(pass, interval_ms);

@@ -111,16 +111,19 @@ bool plan_is_lapsed(const struct plan_input *in)
     return in->now.wall_ms >= in->want->status.attestation.valid_until_ms;
 }
 
-bool plan_is_accepted(const struct plan_input *in)
+bool plan_accepts_verdict(const struct plan_input *in, const char *verdict)
 {
-    const char *verdict = in->want->status.attestation.verdict;
-    if (!plan_has_verdict(in) || plan_is_lapsed(in))
-        return false;
     if (same(verdict, "Verified"))
         return true;
     if (same(verdict, "VerifiedWithoutNonce"))
         return in->effective->attestation.require_nonce == 0;
     return same(verdict, "MeasuredOnly") && in->config->allow_unmeasured;
+}
+
+bool plan_is_accepted(const struct plan_input *in)
+{
+    return plan_has_verdict(in) && !plan_is_lapsed(in) &&
+           plan_accepts_verdict(in, in->want->status.attestation.verdict);
 }
 
 bool plan_is_boot_overdue(const struct plan_input *in)

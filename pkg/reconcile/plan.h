@@ -68,6 +68,8 @@ bool plan_is_drifted(const struct plan_input *in);
 bool plan_has_verdict(const struct plan_input *in);
 bool plan_is_lapsed(const struct plan_input *in);
 /* Verified, or what the object's policy takes for it. */
+bool plan_accepts_verdict(const struct plan_input *in, const char *verdict);
+/* The verdict in status counts, has not lapsed and is accepted. */
 bool plan_is_accepted(const struct plan_input *in);
 bool plan_is_boot_overdue(const struct plan_input *in);
 bool plan_budget_is_spent(const struct plan_input *in);
