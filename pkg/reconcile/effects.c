@@ -56,9 +56,7 @@ static int set_finalizer(struct pass *pass, bool present, struct error *err)
         return -1;
     if (ports_of(pass)->set_finalizer(ports_of(pass)->ctx, pass->want, present, version, err) < 0)
         return error_wrap(err, present ? "adding the finalizer" : "removing the finalizer");
-    snprintf(pass->base_version, sizeof(pass->base_version), "%s", version);
-    snprintf(pass->memory->written_version, sizeof(pass->memory->written_version), "%s", version);
-    pass->memory->written_ms = clock_mono_ms(pass->options->clock);
+    pass_note_write(pass, version);
     return 0;
 }
 

@@ -34,6 +34,8 @@ struct pass {
 MUST_CHECK int effect_run(struct pass *pass, struct error *err);
 void pass_observe(struct pass *pass);
 void pass_event(const struct pass *pass, const char *type, const char *reason, const char *note);
+/* The object has that resourceVersion by a write of ours: invariant 10 waits for the watch to show it. */
+void pass_note_write(struct pass *pass, const char *version);
 /* Applies a status value under a field manager; notes our write. */
 MUST_CHECK int pass_apply_status(struct pass *pass, const char *manager, const char *json, struct error *err);
 

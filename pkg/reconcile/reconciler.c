@@ -105,6 +105,13 @@ static int refresh_store(struct pass *pass, struct error *err)
     return 0;
 }
 
+void pass_note_write(struct pass *pass, const char *version)
+{
+    snprintf(pass->base_version, sizeof(pass->base_version), "%s", version);
+    snprintf(pass->memory->written_version, sizeof(pass->memory->written_version), "%s", version);
+    pass->memory->written_ms = clock_mono_ms(pass->options->clock);
+}
+
 int pass_apply_status(struct pass *pass, const char *manager, const char *json, struct error *err)
 {
     const struct ports *ports = pass->options->ports;
@@ -113,9 +120,7 @@ int pass_apply_status(struct pass *pass, const char *manager, const char *json, 
         return error_set(err, ERROR_STOPPED, "NotLeading", "the lease is not ours");
     if (ports->apply_status(ports->ctx, pass->want, pass->base_version, manager, json, version, err) < 0)
         return error_wrap(err, "writing status");
-    snprintf(pass->base_version, sizeof(pass->base_version), "%s", version);
-    snprintf(pass->memory->written_version, sizeof(pass->memory->written_version), "%s", version);
-    pass->memory->written_ms = clock_mono_ms(pass->options->clock);
+    pass_note_write(pass, version);
     return 0;
 }
 
