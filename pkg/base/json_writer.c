@@ -1,6 +1,8 @@
 /* Commas by one bit per depth; UTF-8 checked as it is copied. */
 #include "base/json_writer.h"
 
+#include "base/clock.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
@@ -144,6 +146,13 @@ void json_bool(struct json_writer *writer, const char *key, bool value)
 {
     begin(writer, key);
     buf_puts(writer->out, value ? "true" : "false");
+}
+
+void json_micro_time(struct json_writer *writer, const char *key, int64_t wall_ms)
+{
+    char text[TIME_TEXT_SIZE];
+    time_format_micro(wall_ms, text);
+    json_text(writer, key, text);
 }
 
 void json_raw(struct json_writer *writer, const char *key, const char *value)

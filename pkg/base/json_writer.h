@@ -29,6 +29,8 @@ void json_text(struct json_writer *writer, const char *key, const char *value);
 void json_text_len(struct json_writer *writer, const char *key, const char *value, size_t len);
 void json_int(struct json_writer *writer, const char *key, int64_t value);
 void json_bool(struct json_writer *writer, const char *key, bool value);
+/* As time_format_micro() writes it. */
+void json_micro_time(struct json_writer *writer, const char *key, int64_t wall_ms);
 /* value is already JSON. */
 void json_raw(struct json_writer *writer, const char *key, const char *value);
 

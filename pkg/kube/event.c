@@ -3,7 +3,6 @@
 #include "kube/event.h"
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/json_writer.h"
 #include "base/mem.h"
 
@@ -96,13 +95,6 @@ size_t utf8_cut(const char *text, size_t max)
     return max;
 }
 
-static void put_time(struct json_writer *writer, const char *key, int64_t wall_ms)
-{
-    char text[TIME_TEXT_SIZE];
-    time_format_micro(wall_ms, text);
-    json_text(writer, key, text);
-}
-
 void event_encode(const struct event *event, const struct event_source *source, const char *name,
                   int64_t wall_ms, struct buf *out)
 {
@@ -115,7 +107,7 @@ void event_encode(const struct event *event, const struct event_source *source, 
     json_text(&writer, "name", name);
     json_text(&writer, "namespace", event->name_space ? event->name_space : "default");
     json_close_object(&writer);
-    put_time(&writer, "eventTime", wall_ms);
+    json_micro_time(&writer, "eventTime", wall_ms);
     json_text(&writer, "reportingController", source->controller);
     json_text_len(&writer, "reportingInstance", source->instance, utf8_cut(source->instance, MAX_WORD));
     json_text_len(&writer, "action", event->action, utf8_cut(event->action, MAX_WORD));
@@ -139,7 +131,7 @@ void event_encode_series(const struct event_series *series, struct buf *out)
     json_open_object(&writer, NULL);
     json_open_object(&writer, "series");
     json_int(&writer, "count", series->count);
-    put_time(&writer, "lastObservedTime", series->last_ms);
+    json_micro_time(&writer, "lastObservedTime", series->last_ms);
     json_close_object(&writer);
     json_close_object(&writer);
 }

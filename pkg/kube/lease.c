@@ -149,13 +149,6 @@ int lease_decode(const char *json, size_t len, struct lease_record *ret_record, 
     return 0;
 }
 
-static void put_time(struct json_writer *writer, const char *key, int64_t wall_ms)
-{
-    char text[TIME_TEXT_SIZE];
-    time_format_micro(wall_ms, text);
-    json_text(writer, key, text);
-}
-
 void lease_encode(const struct lease_record *record, const char *name_space, const char *name,
                   struct buf *out)
 {
@@ -175,8 +168,8 @@ void lease_encode(const struct lease_record *record, const char *name_space, con
     json_open_object(&writer, "spec");
     json_text(&writer, "holderIdentity", record->holder);
     json_int(&writer, "leaseDurationSeconds", record->duration_ms / 1000);
-    put_time(&writer, "acquireTime", record->acquire_ms);
-    put_time(&writer, "renewTime", record->renew_ms);
+    json_micro_time(&writer, "acquireTime", record->acquire_ms);
+    json_micro_time(&writer, "renewTime", record->renew_ms);
     json_int(&writer, "leaseTransitions", record->transitions);
     json_close_object(&writer);
     json_close_object(&writer);
