@@ -85,15 +85,6 @@ int buf_printf(struct buf *buf, const char *format, ...)
     return result;
 }
 
-void buf_consume(struct buf *buf, size_t len)
-{
-    if (len == 0)
-        return;
-    memmove(buf->data, buf->data + len, buf->len - len);
-    buf->len -= len;
-    buf->data[buf->len] = '\0';
-}
-
 bool buf_is_ok(const struct buf *buf)
 {
     return !buf->failed;

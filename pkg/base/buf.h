@@ -26,8 +26,6 @@ int buf_append(struct buf *buf, const void *data, size_t len);
 int buf_puts(struct buf *buf, const char *text);
 int buf_putc(struct buf *buf, char c);
 int buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Drops the first len bytes. */
-void buf_consume(struct buf *buf, size_t len);
 bool buf_is_ok(const struct buf *buf);
 /* "" when empty; borrowed until the next change. */
 const char *buf_text(const struct buf *buf);

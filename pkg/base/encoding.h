@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SHA256_BYTES = 32, SHA384_BYTES = 48, SHA256_HEX_SIZE = 65, SHA384_HEX_SIZE = 97 };
+enum { SHA256_BYTES = 32, SHA384_BYTES = 48, SHA256_HEX_SIZE = 65 };
 
 /* Writes 2 * len lower-case digits and a NUL. */
 void hex_encode(const void *data, size_t len, char *ret_text);

@@ -43,14 +43,3 @@ void error_clear(struct error *err)
 {
     memset(err, 0, sizeof(*err));
 }
-
-const char *error_kind_name(enum error_kind kind)
-{
-    static const char *const names[ERROR_KIND_COUNT] = {
-        [ERROR_NONE] = "none",           [ERROR_INVALID] = "invalid",     [ERROR_ABSENT] = "absent",
-        [ERROR_CONFLICT] = "conflict",   [ERROR_THROTTLED] = "throttled", [ERROR_UNAVAILABLE] = "unavailable",
-        [ERROR_DENIED] = "denied",       [ERROR_CAPACITY] = "capacity",   [ERROR_QUOTA] = "quota",
-        [ERROR_UNTRUSTED] = "untrusted", [ERROR_STOPPED] = "stopped",
-    };
-    return kind < ERROR_KIND_COUNT ? names[kind] : "unknown";
-}

@@ -39,7 +39,5 @@ int error_set(struct error *err, enum error_kind kind, const char *reason, const
 /* Prefixes err->text with "context: ", keeps the rest; yields -1. */
 int error_wrap(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void error_clear(struct error *err);
-/* A constant lower-case word for logs and metric labels. */
-const char *error_kind_name(enum error_kind kind);
 
 #endif

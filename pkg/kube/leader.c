@@ -22,7 +22,6 @@ struct leader {
     pthread_t thread;
     atomic_int_least64_t until_ms;
     atomic_int_least64_t transitions;
-    atomic_int_least64_t contact_ms;
 };
 
 static int64_t now_mono_ms(void)
@@ -39,11 +38,6 @@ int64_t leader_ms_left(const struct leader *leader)
 int64_t leader_get_transitions(const struct leader *leader)
 {
     return atomic_load(&leader->transitions);
-}
-
-int64_t leader_get_contact_ms(const struct leader *leader)
-{
-    return atomic_load(&leader->contact_ms);
 }
 
 static int64_t get_call_timeout(const struct leader *leader)
@@ -70,10 +64,8 @@ static int call(struct leader *leader, const struct lease_record *record, int64_
         request.body_len = body.len;
     }
     struct lease_record seen = {0};
-    int result = kube_perform(leader->client, &request, &answer, err);
-    if (result == 0 || err->kind != ERROR_UNAVAILABLE)
-        atomic_store(&leader->contact_ms, now_mono_ms());
-    if (result < 0 || lease_decode(buf_text(&answer), answer.len, &seen, err) < 0)
+    if (kube_perform(leader->client, &request, &answer, err) < 0 ||
+        lease_decode(buf_text(&answer), answer.len, &seen, err) < 0)
         return -1;
     lease_view_observe(&leader->view, &seen, now_mono_ms());
     return 0;

@@ -37,8 +37,6 @@ struct leader *leader_free(struct leader *leader);
 int64_t leader_ms_left(const struct leader *leader);
 /* Of the lease, as last written by us; stamps what this leader creates. */
 int64_t leader_get_transitions(const struct leader *leader);
-/* Monotonic time of the last answer of the API server to a lease call; 0 = none yet. */
-int64_t leader_get_contact_ms(const struct leader *leader);
 /* hostname_uuid; the caller frees. */
 char *leader_identity_new(void);
 
