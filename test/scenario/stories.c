@@ -1,7 +1,14 @@
 /* One function per story; rows are those of the state table in behaviour.md section 3. */
-#include "stories.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "base/cleanup.h"
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "stories.h"
 
 #include <string.h>
 
@@ -346,7 +353,7 @@ static void terminated_and_forgotten(struct world *world)
     world_settle(world);
 }
 
-const struct story stories[] = {
+static const struct story stories[] = {
     {"launch", launch, false},
     {"whole-life", whole_life, false},
     {"attested-again", attested_again, false},
@@ -380,4 +387,15 @@ const struct story stories[] = {
     {"row-09-terminated-and-forgotten", terminated_and_forgotten, false},
     {"recreated-under-its-name", recreated_under_its_name, false},
 };
-const size_t story_count = ARRAY_LEN(stories);
+
+int stories_run(const char *group, void (*test)(void **state))
+{
+    log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, -1);
+    struct CMUnitTest tests[ARRAY_LEN(stories)] = {0};
+    for (size_t i = 0; i < ARRAY_LEN(stories); i++) {
+        tests[i].name = stories[i].name;
+        tests[i].test_func = test;
+        tests[i].initial_state = (void *)(uintptr_t)&stories[i];
+    }
+    return _cmocka_run_group_tests(group, tests, ARRAY_LEN(stories), NULL, NULL);
+}

@@ -1,6 +1,6 @@
 /* stories: what happens to objects and hosts, told as steps. Each is run once plainly (scenario: its trace is
  * compared with expected/NAME.txt) and then again and again with a fault at each effect (torture).
- * Threads: none.   Ownership: constants.   Limits: none.   Errors: none. */
+ * Threads: none.   Ownership: constants.   Limits: none.   Errors: failed tests are counted. */
 #ifndef TEE_TEST_STORIES_H
 #define TEE_TEST_STORIES_H
 
@@ -12,7 +12,7 @@ struct story {
     bool is_final_free; /* faults may change how it ends (timeouts are part of the story) */
 };
 
-extern const struct story stories[];
-extern const size_t story_count;
+/* Runs the test once for each story, which is its *state; returns how many failed. */
+int stories_run(const char *group, void (*test)(void **state));
 
 #endif

@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "stories.h"
 
@@ -80,14 +79,5 @@ static void test_story(void **state)
 
 int main(void)
 {
-    log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, -1);
-    struct CMUnitTest *tests = mem_calloc(story_count, sizeof(*tests));
-    for (size_t i = 0; i < story_count; i++) {
-        void *story = (void *)(uintptr_t)&stories[i];
-        tests[i] =
-            (struct CMUnitTest){.name = stories[i].name, .test_func = test_story, .initial_state = story};
-    }
-    int failed = _cmocka_run_group_tests("torture", tests, story_count, NULL, NULL);
-    free(tests);
-    return failed;
+    return stories_run("torture", test_story);
 }
