@@ -59,6 +59,15 @@ static void attested_again(struct world *world)
     world_run(world, 700 * 1000);
 }
 
+/* A verdict was given under a policy; under another one it says nothing. */
+static void policy_changed(struct world *world)
+{
+    up(world);
+    world_say(world, "the user wants younger documents");
+    world_apply(world, "a", "{" IMAGE ",\"attestation\":{\"maxAgeSeconds\":60}}");
+    world_run(world, 10 * 1000);
+}
+
 static void inventory_away_at_start(struct world *world)
 {
     world->is_ec2_away = true;
@@ -380,6 +389,7 @@ static const struct story stories[] = {
     {"row-10-edit-taken-back", edit_taken_back, false},
     {"row-10-default-changed", default_changed, false},
     {"row-13-boot-timeout", boot_timeout, true},
+    {"row-14-policy-changed", policy_changed, false},
     {"row-14-unreachable-and-lapsed", unreachable_and_lapsed, true},
     {"row-15-rejected-and-put-right", rejected_and_put_right, false},
     {"row-15-rejected-and-stopped", rejected_and_stopped, false},
