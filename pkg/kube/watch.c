@@ -2,7 +2,7 @@
 #include "kube/watch.h"
 
 #include "base/mem.h"
-#include "kube/url.h"
+#include "base/url.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "kube/url.h"
+#include "base/url.h"
 
 #include <string.h>
 

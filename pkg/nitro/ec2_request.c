@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/encoding.h"
 #include "base/mem.h"
+#include "base/url.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,17 +32,6 @@ static int invalid(struct error *err, const char *what)
     return error_set(err, ERROR_INVALID, "Invalid", "%s", what);
 }
 
-static void put_escaped(struct buf *body, const char *value)
-{
-    static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
-    for (; *value; value++) {
-        if (strchr(unreserved, *value))
-            buf_putc(body, *value);
-        else
-            buf_printf(body, "%%%02X", (unsigned char)*value);
-    }
-}
-
 /* Keys are ours and need no escape. A NULL value leaves the pair out. */
 __attribute__((format(printf, 3, 4))) static void put(struct buf *body, const char *value, const char *format,
                                                       ...)
@@ -54,7 +44,7 @@ __attribute__((format(printf, 3, 4))) static void put(struct buf *body, const ch
     vsnprintf(key, sizeof(key), format, args);
     va_end(args);
     buf_printf(body, "&%s=", key);
-    put_escaped(body, value);
+    url_put_encoded(body, value);
 }
 
 static void put_positive(struct buf *body, int value, const char *key)

@@ -3,29 +3,12 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/url.h"
 
 #include <ctype.h>
 #include <string.h>
 
 enum { MAX_PARAMETERS = 64, MAX_SEGMENTS = 128 };
-
-/* Bytes of `also` are copied as they are, next to the unreserved ones. */
-static void put_escaped(struct buf *out, const char *text, size_t len, const char *also)
-{
-    static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
-    for (size_t i = 0; i < len; i++) {
-        bool is_plain = text[i] && (strchr(unreserved, text[i]) || strchr(also, text[i]));
-        if (is_plain)
-            buf_putc(out, text[i]);
-        else
-            buf_printf(out, "%%%02X", (unsigned char)text[i]);
-    }
-}
-
-void sigv4_put_escaped(struct buf *out, const char *text, size_t len)
-{
-    put_escaped(out, text, len, "");
-}
 
 struct segment {
     const char *text;
@@ -43,7 +26,7 @@ void sigv4_put_path(struct buf *out, const char *path, bool keep)
     size_t count = 0;
     bool is_open = true; /* the last segment was none, so that the path ends with a slash */
     if (keep) {
-        put_escaped(out, path, strlen(path), "/");
+        url_put_encoded_keeping(out, path, strlen(path), "/");
         return;
     }
     while (*path) {
@@ -59,7 +42,7 @@ void sigv4_put_path(struct buf *out, const char *path, bool keep)
     }
     for (size_t i = 0; i < count; i++) {
         buf_putc(out, '/');
-        sigv4_put_escaped(out, kept[i].text, kept[i].len);
+        url_put_encoded_keeping(out, kept[i].text, kept[i].len, "");
     }
     if (is_open || count == 0)
         buf_putc(out, '/');
@@ -74,7 +57,7 @@ static char *escape(const char *text, size_t len, size_t max)
 {
     struct buf out;
     buf_init(&out, max);
-    put_escaped(&out, text, len, "%");
+    url_put_encoded_keeping(&out, text, len, "%");
     return buf_steal(&out);
 }
 

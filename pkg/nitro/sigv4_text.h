@@ -14,7 +14,5 @@
 void sigv4_put_path(struct buf *out, const char *path, bool keep);
 /* The query as it is sent: %XX is kept. */
 void sigv4_put_query(struct buf *out, const char *query);
-/* For the body of a form as well: escapes everything but the unreserved bytes. */
-void sigv4_put_escaped(struct buf *out, const char *text, size_t len);
 
 #endif

@@ -17,6 +17,7 @@
 #include "base/hmap.h"
 #include "base/json_writer.h"
 #include "base/mem.h"
+#include "base/url.h"
 
 static void test_buf_ceiling_is_sticky(void **state)
 {
@@ -194,6 +195,17 @@ static void item_place(void *item, size_t index)
     ((struct item *)item)->index = index;
 }
 
+static void test_url_keeps_what_is_unreserved(void **state)
+{
+    (void)state;
+    CLEANUP(buf_done) struct buf buf;
+    buf_init(&buf, 200);
+    url_put_encoded(&buf, "aZ09-._~ /%\xc3\xa9");
+    buf_putc(&buf, ' ');
+    url_put_encoded_keeping(&buf, "/a\0b%", 5, "/%");
+    assert_string_equal(buf_text(&buf), "aZ09-._~%20%2F%25%C3%A9 /a%00b%");
+}
+
 static void test_heap_order_and_removal(void **state)
 {
     (void)state;
@@ -225,7 +237,7 @@ int main(void)
         cmocka_unit_test(test_json_writer_places_commas), cmocka_unit_test(test_time_round_trip),
         cmocka_unit_test(test_base64_is_strict),          cmocka_unit_test(test_hex_is_exact),
         cmocka_unit_test(test_error_wrap_keeps_kind),     cmocka_unit_test(test_hmap_many),
-        cmocka_unit_test(test_heap_order_and_removal),
+        cmocka_unit_test(test_heap_order_and_removal),    cmocka_unit_test(test_url_keeps_what_is_unreserved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
