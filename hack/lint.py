@@ -16,13 +16,14 @@ LAYERS = {
     "pkg/api": {"base", "api"},
     "pkg/kube": {"base", "http", "api", "kube"},
     "pkg/nitro": {"base", "http", "nitro"},
+    "pkg/evidence": {"base", "api", "nitro", "evidence"},
     "pkg/reconcile": {"base", "api", "reconcile"},
     "test/pki": {"base", "pki"},
     "test/sim": {"base", "http", "nitro", "pki", "sim"},
     "test/scenario": {"base", "api", "reconcile"},
     "test/torture": {"base", "api", "reconcile"},
 }
-FOLDERS = {"base", "http", "api", "kube", "nitro", "reconcile", "pki", "sim"}
+FOLDERS = {"base", "http", "api", "kube", "nitro", "evidence", "reconcile", "pki", "sim"}
 
 # Who may include a third-party header. Tests may use what they test against.
 LIBRARIES = {
