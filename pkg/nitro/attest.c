@@ -24,14 +24,16 @@ static void candidate_done(struct candidate *candidate)
 static int check_genuine(const void *document, size_t len, const struct attest_policy *policy,
                          struct candidate *candidate, struct error *err)
 {
-    int64_t now_ms = policy->at_document_time ? 0 : policy->now_ms;
+    struct attest_trust trust = {.roots = policy->roots,
+                                 .cache = policy->cache,
+                                 .now_ms = policy->at_document_time ? 0 : policy->now_ms};
     if (len < 1 || len > ATTEST_DOCUMENT_MAX)
         return attest_refuse(err, ATTEST_MALFORMED_DOCUMENT, "the document has %zu bytes", len);
     if (cose_parse(document, len, &candidate->cose, err) < 0)
         return -1;
     if (attest_doc_parse(candidate->cose.payload, candidate->cose.payload_len, &candidate->doc, err) < 0)
         return -1;
-    if (attest_chain_verify(&candidate->doc, policy->roots, now_ms, &candidate->chain, err) < 0)
+    if (attest_chain_verify(&candidate->doc, &trust, &candidate->chain, err) < 0)
         return -1;
     return cose_verify(&candidate->cose, candidate->chain.leaf_key, err);
 }

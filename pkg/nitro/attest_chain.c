@@ -1,248 +1,198 @@
-/* certs[0] is the leaf, certs[count - 1] the root, as in the path that OpenSSL returns. That path consists of
- * references to the very objects given, so comparing pointers compares the order of the bundle. */
+/* certs[0] is the leaf and certs[count - 1] the root, so that an index is the number of certificates below,
+ * which is what path lengths are about and what messages name. Three walks: form and place of each, then each
+ * link from the root down, then time; a reason is thus the first in the order that the API gives them. */
 #include "nitro/attest_chain.h"
 
 #include "base/encoding.h"
 #include "nitro/attest_reason.h"
 
 #include <openssl/evp.h>
-#include <openssl/objects.h>
-#include <openssl/x509.h>
-#include <openssl/x509_vfy.h>
-#include <openssl/x509v3.h>
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
 
 enum { CERTS_MAX = ATTEST_BUNDLE_MAX + 1 };
 
-struct certs {
-    X509 *items[CERTS_MAX];
-    int count;
+struct member {
+    struct attest_cert cert;
+    struct attest_cert_link link;    /* not of one that is_known */
+    uint8_t path[ATTEST_PATH_BYTES]; /* digest over everything from the root to here */
+    bool is_known;                   /* the cache has seen this very path */
 };
 
-static void certs_done(struct certs *certs)
-{
-    for (int i = 0; i < certs->count; i++)
-        X509_free(certs->items[i]);
-}
-
-static void storep(X509_STORE **store)
-{
-    X509_STORE_free(*store);
-}
-
-static void store_ctxp(X509_STORE_CTX **ctx)
-{
-    X509_STORE_CTX_free(*ctx);
-}
-
-static void stackp(STACK_OF(X509) * *stack)
-{
-    sk_X509_free(*stack); /* the certificates stay with struct certs */
-}
+struct path {
+    struct member certs[CERTS_MAX];
+    int count;
+};
 
 static int bad_chain(struct error *err, int depth, const char *what)
 {
     return attest_refuse(err, ATTEST_BAD_CHAIN, "certificate %d above the document: %s", depth, what);
 }
 
-static int decode(const struct attest_span *der, struct certs *certs, struct error *err)
+static const struct attest_span *der_of(const struct attest_doc *doc, int depth)
 {
-    const unsigned char *at = der->data;
-    X509 *cert = d2i_X509(NULL, &at, (long)der->len);
-    if (!cert)
-        return bad_chain(err, certs->count, "not X.509");
-    certs->items[certs->count++] = cert;
-    if (at != der->data + der->len)
-        return bad_chain(err, certs->count - 1, "bytes after the certificate");
+    return depth == 0 ? &doc->certificate : &doc->cabundle[doc->cabundle_count - (size_t)depth];
+}
+
+/* SHA-256(path of the issuer | SHA-256(this certificate)); the root's path is its own digest. */
+static void extend_path(const uint8_t *issuer_path, const struct attest_span *der, uint8_t *ret_path)
+{
+    uint8_t message[ATTEST_PATH_BYTES + SHA256_BYTES];
+    memcpy(message, issuer_path, ATTEST_PATH_BYTES);
+    sha256(der->data, der->len, message + ATTEST_PATH_BYTES);
+    sha256(message, sizeof(message), ret_path);
+}
+
+/* A leaf is never taken from the cache: its key is the one that matters most, and it lives three hours. */
+static int load(const struct attest_doc *doc, struct attest_cache *cache, struct path *path, int depth,
+                struct error *err)
+{
+    struct member *member = &path->certs[depth];
+    const struct attest_span *der = der_of(doc, depth);
+    const char *problem = NULL;
+    extend_path(path->certs[depth + 1].path, der, member->path);
+    member->is_known = depth > 0 && cache && attest_cache_get(cache, member->path, &member->cert);
+    if (!member->is_known && attest_cert_parse(der, &member->cert, &member->link, &problem) < 0)
+        return bad_chain(err, depth, problem);
     return 0;
 }
 
-static int decode_all(const struct attest_doc *doc, struct certs *certs, struct error *err)
+static int check_leaf(const struct attest_cert *leaf, struct error *err)
 {
-    if (doc->cabundle_count > ATTEST_BUNDLE_MAX)
-        return attest_refuse(err, ATTEST_BAD_CHAIN, "the bundle has %zu certificates", doc->cabundle_count);
-    if (decode(&doc->certificate, certs, err) < 0)
-        return -1;
-    for (size_t i = doc->cabundle_count; i > 0; i--)
-        if (decode(&doc->cabundle[i - 1], certs, err) < 0)
-            return -1;
-    return 0;
-}
-
-static bool has_p384_key(X509 *cert)
-{
-    char group[32];
-    EVP_PKEY *key = X509_get0_pubkey(cert);
-    return key && EVP_PKEY_is_a(key, "EC") == 1 &&
-           EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 && strcmp(group, "secp384r1") == 0;
-}
-
-static int check_common(X509 *cert, int depth, struct error *err)
-{
-    if (X509_get_version(cert) != X509_VERSION_3)
-        return bad_chain(err, depth, "not version 3");
-    if (!has_p384_key(cert))
-        return bad_chain(err, depth, "the key is not P-384");
-    if (X509_get_signature_nid(cert) != NID_ecdsa_with_SHA384)
-        return bad_chain(err, depth, "the signature is not ECDSA with SHA-384");
-    if (X509_get_extension_flags(cert) & EXFLAG_INVALID)
-        return bad_chain(err, depth, "an extension is malformed");
-    return 0;
-}
-
-static bool has_usage(X509 *cert, uint32_t bit)
-{
-    return (X509_get_extension_flags(cert) & EXFLAG_KUSAGE) && (X509_get_key_usage(cert) & bit);
-}
-
-static int check_leaf(X509 *leaf, struct error *err)
-{
-    if (check_common(leaf, 0, err) < 0)
-        return -1;
-    if (X509_get_extension_flags(leaf) & EXFLAG_CA)
+    if (leaf->is_ca)
         return bad_chain(err, 0, "the leaf is a CA");
-    if (X509_get_pathlen(leaf) != -1)
+    if (leaf->path_len != -1)
         return bad_chain(err, 0, "the leaf has a path length");
-    if (!has_usage(leaf, KU_DIGITAL_SIGNATURE) || has_usage(leaf, KU_KEY_CERT_SIGN))
+    if (!leaf->may_sign_data || leaf->may_sign_certificates)
         return bad_chain(err, 0, "the leaf's key usage");
     return 0;
 }
 
 /* depth - 1 CAs stand below this one; the root's path length may be absent. */
-static int check_ca(X509 *cert, int depth, bool is_root, struct error *err)
+static int check_ca(const struct attest_cert *cert, int depth, bool is_root, struct error *err)
 {
-    if (check_common(cert, depth, err) < 0)
-        return -1;
-    if (!(X509_get_extension_flags(cert) & EXFLAG_CA))
+    if (!cert->is_ca)
         return bad_chain(err, depth, "not a CA");
-    if (!has_usage(cert, KU_KEY_CERT_SIGN))
+    if (!cert->may_sign_certificates)
         return bad_chain(err, depth, "the CA may not sign certificates");
-    long path_len = X509_get_pathlen(cert);
-    if ((path_len == -1 && !is_root) || (path_len != -1 && path_len < depth - 1))
+    if ((cert->path_len == -1 && !is_root) || (cert->path_len != -1 && cert->path_len < depth - 1))
         return bad_chain(err, depth, "path length");
     return 0;
 }
 
-static int check_shapes(const struct certs *certs, struct error *err)
+static int load_all(const struct attest_doc *doc, const struct attest_trust *trust, int root,
+                    struct path *path, struct error *err)
 {
-    if (check_leaf(certs->items[0], err) < 0)
-        return -1;
-    for (int i = 1; i < certs->count; i++)
-        if (check_ca(certs->items[i], i, i == certs->count - 1, err) < 0)
+    if (doc->cabundle_count > ATTEST_BUNDLE_MAX)
+        return attest_refuse(err, ATTEST_BAD_CHAIN, "the bundle has %zu certificates", doc->cabundle_count);
+    path->count = (int)doc->cabundle_count + 1;
+    struct member *top = &path->certs[path->count - 1];
+    top->cert = trust->roots->items[root].cert;
+    sha256(doc->cabundle[0].data, doc->cabundle[0].len, top->path);
+    for (int depth = path->count - 2; depth >= 0; depth--)
+        if (load(doc, trust->cache, path, depth, err) < 0)
             return -1;
+    for (int depth = path->count - 1; depth > 0; depth--)
+        if (check_ca(&path->certs[depth].cert, depth, depth == path->count - 1, err) < 0)
+            return -1;
+    return check_leaf(&path->certs[0].cert, err);
+}
+
+/* Key identifiers are hints, but two that are given and differ are a contradiction. */
+static bool is_named_by(const struct attest_cert_link *link, const struct attest_cert *issuer)
+{
+    uint8_t name[SHA256_BYTES];
+    const struct attest_span *id = &link->issuer_key_id;
+    sha256(link->issuer.data, link->issuer.len, name);
+    if (memcmp(name, issuer->subject_sha256, sizeof(name)) != 0)
+        return false;
+    return !id->data || issuer->key_id_len == 0 ||
+           (id->len == issuer->key_id_len && memcmp(id->data, issuer->key_id, id->len) == 0);
+}
+
+static void keyp(EVP_PKEY **key)
+{
+    EVP_PKEY_free(*key);
+}
+
+static int check_link(const struct path *path, int depth, struct error *err)
+{
+    const struct attest_cert *issuer = &path->certs[depth + 1].cert;
+    const struct attest_cert_link *link = &path->certs[depth].link;
+    if (!is_named_by(link, issuer))
+        return bad_chain(err, depth, "issued by another than the next in the bundle");
+    CLEANUP(keyp) EVP_PKEY *key = p384_key_new(issuer->key);
+    if (!key)
+        return bad_chain(err, depth + 1, "the key is not a point of P-384");
+    if (!p384_verify(key, link->signed_part.data, link->signed_part.len, link->signature.data,
+                     link->signature.len))
+        return bad_chain(err, depth, "not signed by the next in the bundle");
     return 0;
 }
 
-static int report_openssl(X509_STORE_CTX *ctx, struct error *err)
+/* Only what hangs from the root by good signatures enters the cache. */
+static int check_links(const struct path *path, struct attest_cache *cache, struct error *err)
 {
-    int code = X509_STORE_CTX_get_error(ctx);
-    bool is_time = code == X509_V_ERR_CERT_HAS_EXPIRED || code == X509_V_ERR_CERT_NOT_YET_VALID;
-    return attest_refuse(err, is_time ? ATTEST_CERTIFICATE_EXPIRED : ATTEST_BAD_CHAIN,
-                         "certificate %d above the document: %s", X509_STORE_CTX_get_error_depth(ctx),
-                         X509_verify_cert_error_string(code));
-}
-
-static int check_order(X509_STORE_CTX *ctx, const struct certs *certs, struct error *err)
-{
-    STACK_OF(X509) *path = X509_STORE_CTX_get0_chain(ctx);
-    if (sk_X509_num(path) != certs->count)
-        return attest_refuse(err, ATTEST_BAD_CHAIN, "the bundle holds more than the path");
-    for (int i = 0; i < certs->count; i++)
-        if (sk_X509_value(path, i) != certs->items[i])
-            return bad_chain(err, i, "the bundle is out of order");
-    return 0;
-}
-
-/* Only the root goes into the store: nothing from the document can ever be a trust anchor. */
-static int check_path(const struct certs *certs, int64_t at_ms, struct error *err)
-{
-    CLEANUP(storep) X509_STORE *store = X509_STORE_new();
-    CLEANUP(store_ctxp) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-    CLEANUP(stackp) STACK_OF(X509) *untrusted = sk_X509_new_null();
-    bool ok = store && ctx && untrusted && X509_STORE_add_cert(store, certs->items[certs->count - 1]) == 1;
-    for (int i = 1; ok && i < certs->count - 1; i++)
-        ok = sk_X509_push(untrusted, certs->items[i]) > 0;
-    if (!ok || X509_STORE_CTX_init(ctx, store, certs->items[0], untrusted) != 1)
-        return attest_refuse(err, ATTEST_BAD_CHAIN, "the chain cannot be set up");
-    X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
-    X509_VERIFY_PARAM_set_time(param, (time_t)(at_ms / 1000));
-    X509_VERIFY_PARAM_set_depth(param, CERTS_MAX);
-    if (X509_verify_cert(ctx) != 1)
-        return report_openssl(ctx, err);
-    return check_order(ctx, certs, err);
-}
-
-static int time_to_ms(const ASN1_TIME *time, int64_t *ret_ms)
-{
-    struct tm parts;
-    if (ASN1_TIME_to_tm(time, &parts) != 1)
-        return -1;
-    *ret_ms = (int64_t)timegm(&parts) * 1000;
-    return 0;
-}
-
-static int check_now(const struct certs *certs, int64_t now_ms, struct error *err)
-{
-    for (int i = 0; i < certs->count; i++) {
-        int64_t not_after_ms;
-        if (time_to_ms(X509_get0_notAfter(certs->items[i]), &not_after_ms) < 0)
-            return bad_chain(err, i, "validity");
-        if (now_ms > 0 && now_ms > not_after_ms + ATTEST_SKEW_MS)
-            return attest_refuse(err, ATTEST_CERTIFICATE_EXPIRED,
-                                 "certificate %d above the document has expired by now", i);
+    for (int depth = path->count - 2; depth >= 0; depth--) {
+        const struct member *member = &path->certs[depth];
+        if (member->is_known)
+            continue;
+        if (check_link(path, depth, err) < 0)
+            return -1;
+        if (depth > 0 && cache)
+            attest_cache_put(cache, member->path, &member->cert);
     }
     return 0;
 }
 
-/* Exactly one CN, without a NUL in it. */
-static int get_cn(X509 *cert, char ret_cn[ATTEST_CN_SIZE])
+static int expired(struct error *err, int depth, const char *what)
 {
-    const X509_NAME *name = X509_get_subject_name(cert);
-    int index = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
-    if (index < 0 || X509_NAME_get_index_by_NID(name, NID_commonName, index) >= 0)
-        return -1;
-    const ASN1_STRING *text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, index));
-    int len = ASN1_STRING_length(text);
-    const unsigned char *data = ASN1_STRING_get0_data(text);
-    if (len <= 0 || len >= ATTEST_CN_SIZE || memchr(data, 0, (size_t)len))
-        return -1;
-    memcpy(ret_cn, data, (size_t)len);
-    ret_cn[len] = '\0';
+    return attest_refuse(err, ATTEST_CERTIFICATE_EXPIRED, "certificate %d above the document %s", depth,
+                         what);
+}
+
+static int check_times(const struct path *path, int64_t at_ms, int64_t now_ms, struct error *err)
+{
+    for (int depth = path->count - 1; depth >= 0; depth--) {
+        const struct attest_cert *cert = &path->certs[depth].cert;
+        if (at_ms < cert->not_before_ms)
+            return expired(err, depth, "was not valid yet at the document's time");
+        if (at_ms >= cert->not_after_ms)
+            return expired(err, depth, "had expired at the document's time");
+        if (now_ms > 0 && now_ms > cert->not_after_ms + ATTEST_SKEW_MS)
+            return expired(err, depth, "has expired by now");
+    }
     return 0;
 }
 
-static int describe(const struct certs *certs, struct attest_chain *ret_chain, struct error *err)
+static int describe(const struct path *path, struct attest_chain *ret_chain, struct error *err)
 {
-    struct attest_chain chain = {.leaf_key = NULL};
-    if (get_cn(certs->items[0], chain.leaf_cn) < 0 || get_cn(certs->items[1], chain.instance_cn) < 0)
-        return attest_refuse(err, ATTEST_BAD_CHAIN, "a certificate has no single common name");
-    if (time_to_ms(X509_get0_notAfter(certs->items[0]), &chain.leaf_not_after_ms) < 0)
-        return bad_chain(err, 0, "validity");
-    chain.leaf_key = X509_get_pubkey(certs->items[0]);
+    const struct attest_cert *leaf = &path->certs[0].cert, *instance = &path->certs[1].cert;
+    if (!leaf->cn[0] || !instance->cn[0])
+        return attest_refuse(err, ATTEST_BAD_CHAIN, "a certificate has no common name");
+    struct attest_chain chain = {.leaf_key = p384_key_new(leaf->key),
+                                 .leaf_not_after_ms = leaf->not_after_ms};
     if (!chain.leaf_key)
-        return bad_chain(err, 0, "key");
+        return bad_chain(err, 0, "the key is not a point of P-384");
+    memcpy(chain.leaf_cn, leaf->cn, sizeof(chain.leaf_cn));
+    memcpy(chain.instance_cn, instance->cn, sizeof(chain.instance_cn));
+    memcpy(chain.root_sha256, path->certs[path->count - 1].path, sizeof(chain.root_sha256));
     *ret_chain = chain;
     return 0;
 }
 
-int attest_chain_verify(const struct attest_doc *doc, const struct attest_roots *roots, int64_t now_ms,
+int attest_chain_verify(const struct attest_doc *doc, const struct attest_trust *trust,
                         struct attest_chain *ret_chain, struct error *err)
 {
-    CLEANUP(certs_done) struct certs certs = {.count = 0};
-    struct attest_chain chain;
-    if (attest_roots_find(roots, doc->cabundle[0].data, doc->cabundle[0].len) < 0)
+    struct path path = {.count = 0};
+    int root = attest_roots_find(trust->roots, doc->cabundle[0].data, doc->cabundle[0].len);
+    if (root < 0)
         return attest_refuse(err, ATTEST_UNTRUSTED_ROOT, "the bundle does not start with a trusted root");
-    if (decode_all(doc, &certs, err) < 0 || check_shapes(&certs, err) < 0)
+    if (load_all(doc, trust, root, &path, err) < 0 || check_links(&path, trust->cache, err) < 0)
         return -1;
-    if (check_path(&certs, doc->timestamp_ms, err) < 0 || check_now(&certs, now_ms, err) < 0)
+    if (check_times(&path, doc->timestamp_ms, trust->now_ms, err) < 0)
         return -1;
-    if (describe(&certs, &chain, err) < 0)
-        return -1;
-    sha256(doc->cabundle[0].data, doc->cabundle[0].len, chain.root_sha256);
-    *ret_chain = chain;
-    return 0;
+    return describe(&path, ret_chain, err);
 }
 
 void attest_chain_done(struct attest_chain *chain)

@@ -41,6 +41,7 @@ enum attest_role_check {
 
 struct attest_policy {
     const struct attest_roots *roots;
+    struct attest_cache *cache; /* or NULL; spares work, and changes no verdict */
     int64_t now_ms;
     bool at_document_time;   /* stored evidence: neither age nor expiry by now is looked at */
     int64_t max_age_ms;      /* 0 = ATTEST_MAX_AGE_MS */

@@ -56,12 +56,20 @@ void attest_roots_done(struct attest_roots *roots)
     roots->count = 0;
 }
 
-static int add_der(struct attest_roots *roots, const uint8_t *der, size_t len, struct error *err)
+int attest_roots_add_der(struct attest_roots *roots, const void *der, size_t len, struct error *err)
 {
+    struct attest_cert cert;
+    struct attest_cert_link link;
+    const char *problem = NULL;
     if (roots->count >= ATTEST_ROOTS_MAX)
         return error_set(err, ERROR_INVALID, "Invalid", "more than %d attestation roots", ATTEST_ROOTS_MAX);
+    if (attest_cert_parse(&(struct attest_span){der, len}, &cert, &link, &problem) < 0)
+        return error_set(err, ERROR_INVALID, "Invalid", "not the root of attestation chains: %s", problem);
+    if (!cert.is_ca || !cert.may_sign_certificates)
+        return error_set(err, ERROR_INVALID, "Invalid", "not the root of attestation chains: not a CA");
     roots->items[roots->count].der = mem_dup(der, len);
     roots->items[roots->count].len = len;
+    roots->items[roots->count].cert = cert;
     roots->count++;
     return 0;
 }
@@ -69,7 +77,8 @@ static int add_der(struct attest_roots *roots, const uint8_t *der, size_t len, s
 void attest_roots_add_g1(struct attest_roots *roots)
 {
     /* A list that is already full of other roots stays as it is. */
-    (void)add_der(roots, aws_root_g1, sizeof(aws_root_g1), NULL);
+    if (attest_roots_add_der(roots, aws_root_g1, sizeof(aws_root_g1), NULL) < 0)
+        return;
 }
 
 static void biop(BIO **bio)
@@ -83,7 +92,7 @@ static int add_cert(struct attest_roots *roots, X509 *cert, struct error *err)
     int len = i2d_X509(cert, &der);
     if (len <= 0)
         return error_set(err, ERROR_INVALID, "Invalid", "an attestation root cannot be encoded");
-    int result = add_der(roots, der, (size_t)len, err);
+    int result = attest_roots_add_der(roots, der, (size_t)len, err);
     OPENSSL_free(der);
     return result;
 }

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "nitro/attest_cert.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,7 @@ struct attest_roots {
     struct {
         uint8_t *der;
         size_t len;
+        struct attest_cert cert;
     } items[ATTEST_ROOTS_MAX];
     size_t count;
 };
@@ -27,7 +29,10 @@ struct attest_roots {
 void attest_roots_init(struct attest_roots *roots);
 void attest_roots_done(struct attest_roots *roots);
 void attest_roots_add_g1(struct attest_roots *roots);
-/* Adds every certificate of a PEM text; a text without one, or with a broken one, is an error. */
+MUST_CHECK int attest_roots_add_der(struct attest_roots *roots, const void *der, size_t len,
+                                    struct error *err);
+/* Adds every certificate of a PEM text; a text without one, or with one that cannot be the root of an
+ * attestation chain (a P-384 CA), is an error. */
 MUST_CHECK int attest_roots_add_pem(struct attest_roots *roots, const char *pem, struct error *err);
 /* -1 if no root equals these bytes. */
 int attest_roots_find(const struct attest_roots *roots, const void *der, size_t len);

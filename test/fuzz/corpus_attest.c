@@ -1,17 +1,36 @@
-/* Writes a few documents of different forms into the folder named as the only argument. */
+/* Writes a few documents of different forms, and the certificates of their chain, into the two folders named.
+ */
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "pki/pki.h"
 
 #include <stdio.h>
 
+static int write_file(const char *path, const void *data, size_t len)
+{
+    CLEANUP(fclosep) FILE *file = fopen(path, "we");
+    return file && fwrite(data, 1, len, file) == len ? 0 : -1;
+}
+
 static int write_document(struct pki *pki, const struct pki_document_spec *spec, const char *path)
 {
     CLEANUP(buf_done) struct buf document;
-    CLEANUP(fclosep) FILE *file = fopen(path, "we");
     buf_init(&document, PKI_DOCUMENT_MAX);
     pki_document(pki, spec, &document);
-    return file && fwrite(document.data, 1, document.len, file) == document.len ? 0 : -1;
+    return write_file(path, document.data, document.len);
+}
+
+static int write_chain(struct pki *pki, const struct pki_document_spec *spec, const char *folder)
+{
+    static const char *const names[] = {"root", "region", "zonal", "instance", "leaf"};
+    struct pki_chain chain;
+    int failed = 0;
+    pki_chain(pki, spec, &chain);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        CLEANUP(freep) char *path = mem_printf("%s/%s.der", folder, names[i]);
+        failed |= write_file(path, chain.der[i].data, chain.der[i].len);
+    }
+    return failed;
 }
 
 int main(int argc, char **argv)
@@ -30,7 +49,7 @@ int main(int argc, char **argv)
                  {"indefinite", &indefinite, {NULL, 0}, false},
                  {"tagged", &tagged, text, false},
                  {"debug", NULL, {NULL, 0}, true}};
-    if (argc != 2)
+    if (argc != 3)
         return 2;
     struct pki *pki = pki_new(NULL, NULL);
     int failed = 0;
@@ -48,6 +67,7 @@ int main(int argc, char **argv)
             .defects = forms[i].defects,
         };
         failed |= write_document(pki, &spec, path);
+        failed |= write_chain(pki, &spec, argv[2]);
     }
     pki_free(pki);
     return failed ? 1 : 0;

@@ -12,6 +12,8 @@
 #include "base/cleanup.h"
 #include "base/encoding.h"
 #include "base/mem.h"
+#include "nitro/cose.h"
+#include "pki/chain_oracle.h"
 
 const int64_t scene_now_ms = INT64_C(1800000000500);
 
@@ -20,6 +22,7 @@ int scene_new(void **state)
     struct scene *scene = mem_calloc(1, sizeof(*scene));
     scene->pki = pki_new(NULL, NULL);
     scene->foreign = pki_new(NULL, NULL);
+    scene->cache = attest_cache_new(64);
     attest_roots_init(&scene->roots);
     struct error err;
     assert_int_equal(attest_roots_add_pem(&scene->roots, pki_root_pem(scene->pki), &err), 0);
@@ -35,6 +38,7 @@ int scene_free(void **state)
     struct scene *scene = *state;
     pki_free(scene->pki);
     pki_free(scene->foreign);
+    attest_cache_free(scene->cache);
     attest_roots_done(&scene->roots);
     for (size_t i = 0; i < SCENE_VALUES; i++)
         buf_done(&scene->raw[i]);
@@ -119,11 +123,44 @@ void scene_sign(struct scene *scene)
     pki_document(scene->pki, &scene->spec, &scene->document);
 }
 
+/* A chain that ours accepts, OpenSSL's path validation must accept. */
+static void ask_oracle(const void *document, size_t len)
+{
+    struct error err;
+    struct cose cose;
+    struct attest_doc doc;
+    struct pki_span der[ATTEST_BUNDLE_MAX + 1];
+    assert_int_equal(cose_parse(document, len, &cose, &err), 0);
+    assert_int_equal(attest_doc_parse(cose.payload, cose.payload_len, &doc, &err), 0);
+    for (size_t i = 0; i < doc.cabundle_count; i++)
+        der[i] = (struct pki_span){doc.cabundle[i].data, doc.cabundle[i].len};
+    der[doc.cabundle_count] = (struct pki_span){doc.certificate.data, doc.certificate.len};
+    assert_true(chain_oracle_accepts(der, doc.cabundle_count + 1, doc.timestamp_ms));
+}
+
+/* The cache is filled by all the cases before this one, and must change nothing. */
+static void verify_with_cache(const struct scene *scene, const void *document,
+                              const struct attest_result *cold)
+{
+    struct attest_policy policy = scene->policy;
+    struct attest_result warm;
+    policy.cache = scene->cache;
+    for (int i = 0; i < 2; i++) {
+        attest_verify(document, scene->document.len, &policy, &warm);
+        assert_int_equal(warm.verdict, cold->verdict);
+        assert_string_equal(warm.message, cold->message);
+        assert_int_equal(warm.reason, cold->reason);
+    }
+}
+
 void scene_verify(const struct scene *scene, struct attest_result *ret_result)
 {
     /* An exact copy, so that the address sanitizer sees a read of one byte too much. */
     CLEANUP(freep) void *copy = mem_dup(scene->document.data, scene->document.len);
     attest_verify(copy, scene->document.len, &scene->policy, ret_result);
+    if (ret_result->has_claims)
+        ask_oracle(copy, scene->document.len);
+    verify_with_cache(scene, copy, ret_result);
 }
 
 void scene_run(struct scene *scene, const struct scene_case *cases, size_t count)

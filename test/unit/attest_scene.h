@@ -16,6 +16,7 @@ struct scene {
     struct pki *pki;
     struct pki *foreign;
     struct attest_roots roots;
+    struct attest_cache *cache;
     struct pki_document_spec spec;
     struct pki_defects defects;
     struct attest_policy policy;
@@ -50,6 +51,8 @@ int scene_new(void **state);
 int scene_free(void **state);
 void scene_reset(struct scene *scene);
 void scene_sign(struct scene *scene);
+/* Cold. Then again with a cache that lives as long as the scene, which must change nothing, and what is
+ * accepted is shown to OpenSSL's path validation. */
 void scene_verify(const struct scene *scene, struct attest_result *ret_result);
 /* Every case from a fresh scene; prints the name of the one that fails. */
 void scene_run(struct scene *scene, const struct scene_case *cases, size_t count);
