@@ -2,12 +2,11 @@
  *
  * Model: attest_verify() takes the bytes and a policy and runs the procedure in its fixed order: envelope,
  * headers, payload, chain, signature, time, nonce, instance and role, debug, PCRs, keys. The first step that
- * fails gives the reason. It is a pure function: no I/O and no clock; the policy's
- * cache of CA certificates spares work and changes no verdict. A result starts as Rejected, and one assignment
- * in attest.c makes it anything else. What the document says is copied into the result only
- * once its signature is good (has_claims), of a rejected document too, for people to see why. Threads: any.
- * Ownership: the result is plain memory. Limits: documents of 1 to 16384 bytes. Errors: none; a bad document
- * is a verdict. */
+ * fails gives the reason. It is a pure function: no I/O and no clock; the policy's cache of CA certificates
+ * spares work and changes no verdict. A result starts as Rejected, and one assignment in attest.c makes it
+ * anything else. What the document says is copied into the result only once its signature is good
+ * (has_claims), of a rejected document too, for people to see why. Threads: any. Ownership: the result is
+ * plain memory. Limits: documents of 1 to 16384 bytes. Errors: none; a bad document is a verdict. */
 #ifndef TEE_NITRO_ATTEST_H
 #define TEE_NITRO_ATTEST_H
 

@@ -365,3 +365,15 @@ int attest_cert_parse(const struct attest_span *der, struct attest_cert *ret_cer
     *ret_link = parse.link;
     return 0;
 }
+
+/* Key identifiers are hints, but two that are given and differ are a contradiction. */
+bool attest_cert_names_issuer(const struct attest_cert_link *link, const struct attest_cert *issuer)
+{
+    uint8_t name[SHA256_BYTES];
+    const struct attest_span *id = &link->issuer_key_id;
+    sha256(link->issuer.data, link->issuer.len, name);
+    if (memcmp(name, issuer->subject_sha256, sizeof(name)) != 0)
+        return false;
+    return !id->data || issuer->key_id_len == 0 ||
+           (id->len == issuer->key_id_len && memcmp(id->data, issuer->key_id, id->len) == 0);
+}

@@ -43,5 +43,7 @@ struct attest_cert_link {
 /* *ret_problem is a constant text, set on failure alone. */
 MUST_CHECK int attest_cert_parse(const struct attest_span *der, struct attest_cert *ret_cert,
                                  struct attest_cert_link *ret_link, const char **ret_problem);
+/* Whether the link's issuer is this certificate, by name and, where both have one, by key identifier. */
+bool attest_cert_names_issuer(const struct attest_cert_link *link, const struct attest_cert *issuer);
 
 #endif

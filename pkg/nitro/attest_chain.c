@@ -98,18 +98,6 @@ static int load_all(const struct attest_doc *doc, const struct attest_trust *tru
     return check_leaf(&path->certs[0].cert, err);
 }
 
-/* Key identifiers are hints, but two that are given and differ are a contradiction. */
-static bool is_named_by(const struct attest_cert_link *link, const struct attest_cert *issuer)
-{
-    uint8_t name[SHA256_BYTES];
-    const struct attest_span *id = &link->issuer_key_id;
-    sha256(link->issuer.data, link->issuer.len, name);
-    if (memcmp(name, issuer->subject_sha256, sizeof(name)) != 0)
-        return false;
-    return !id->data || issuer->key_id_len == 0 ||
-           (id->len == issuer->key_id_len && memcmp(id->data, issuer->key_id, id->len) == 0);
-}
-
 static void keyp(EVP_PKEY **key)
 {
     EVP_PKEY_free(*key);
@@ -119,7 +107,7 @@ static int check_link(const struct path *path, int depth, struct error *err)
 {
     const struct attest_cert *issuer = &path->certs[depth + 1].cert;
     const struct attest_cert_link *link = &path->certs[depth].link;
-    if (!is_named_by(link, issuer))
+    if (!attest_cert_names_issuer(link, issuer))
         return bad_chain(err, depth, "issued by another than the next in the bundle");
     CLEANUP(keyp) EVP_PKEY *key = p384_key_new(issuer->key);
     if (!key)

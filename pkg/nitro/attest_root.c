@@ -65,6 +65,9 @@ int attest_roots_add_der(struct attest_roots *roots, const void *der, size_t len
         return error_set(err, ERROR_INVALID, "Invalid", "more than %d attestation roots", ATTEST_ROOTS_MAX);
     if (attest_cert_parse(&(struct attest_span){der, len}, &cert, &link, &problem) < 0)
         return error_set(err, ERROR_INVALID, "Invalid", "not the root of attestation chains: %s", problem);
+    if (!attest_cert_names_issuer(&link, &cert))
+        return error_set(err, ERROR_INVALID, "Invalid",
+                         "not the root of attestation chains: issued by another");
     if (!cert.is_ca || !cert.may_sign_certificates)
         return error_set(err, ERROR_INVALID, "Invalid", "not the root of attestation chains: not a CA");
     roots->items[roots->count].der = mem_dup(der, len);

@@ -334,12 +334,37 @@ static void test_roots_from_pem(void **state)
     assert_int_equal(attest_roots_add_pem(&roots, both, &err), -1);
 }
 
+/* Only what can stand at the top of a chain is taken as a root. */
+static void test_roots_that_are_none(void **state)
+{
+    struct scene *scene = *state;
+    struct attest_roots roots;
+    attest_roots_init(&roots);
+    scene_reset(scene);
+    const struct pki_chain *chain = scene_chain(scene);
+    static const struct {
+        enum pki_level level;
+        const char *text;
+    } cases[] = {{PKI_REGION, "not the root of attestation chains: issued by another"},
+                 {PKI_LEAF, "not the root of attestation chains: issued by another"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct error err;
+        struct pki_span der = chain->der[cases[i].level];
+        assert_int_equal(attest_roots_add_der(&roots, der.data, der.len, &err), -1);
+        assert_string_equal(err.text, cases[i].text);
+        assert_int_equal(attest_roots_add_der(&roots, der.data, der.len - 1, &err), -1);
+        assert_string_equal(err.text, "not the root of attestation chains: not X.509");
+    }
+    assert_int_equal(roots.count, 0);
+    attest_roots_done(&roots);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bundles),        cmocka_unit_test(test_certificates),
         cmocka_unit_test(test_order_alone),    cmocka_unit_test(test_long_bundle_is_not_looked_at),
-        cmocka_unit_test(test_roots_from_pem),
+        cmocka_unit_test(test_roots_from_pem), cmocka_unit_test(test_roots_that_are_none),
     };
     return cmocka_run_group_tests(tests, scene_new, scene_free);
 }
