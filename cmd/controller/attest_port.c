@@ -5,52 +5,39 @@
 #include "evidence/evidence_status.h"
 #include "nitro/attest.h"
 #include "nitro/attest_fetch.h"
+#include "reconcile/permits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PERMITS = 12, PERMITS_FAILING = 4 };
-
-void attest_permits_init(struct attest_permits *permits)
+void attest_means_init(struct attest_means *means)
 {
-    mutex_init(&permits->mutex);
-    hmap_init(&permits->failing);
+    means->permits = permits_new(ATTEST_PERMITS, ATTEST_PERMITS_FAILING);
+    mutex_init(&means->mutex);
+    means->cache = attest_cache_new(ATTEST_CACHE_ENTRIES);
 }
 
-void attest_permits_done(struct attest_permits *permits)
+void attest_means_done(struct attest_means *means)
 {
-    while (permits->idle_count > 0)
-        http_client_free(permits->idle[--permits->idle_count]);
-    hmap_done(&permits->failing, NULL);
-    pthread_mutex_destroy(&permits->mutex);
+    while (means->idle_count > 0)
+        http_client_free(means->idle[--means->idle_count]);
+    attest_cache_free(means->cache);
+    pthread_mutex_destroy(&means->mutex);
+    permits_free(means->permits);
 }
 
-/* Hosts that did not answer last time share a few permits, so that dead ones cannot starve the others. */
-static bool take_permit(struct attest_permits *permits, const char *key, bool *ret_failing,
-                        struct http_client **ret_client)
+static struct http_client *take_client(struct attest_means *means)
 {
-    LOCK_SCOPE(&permits->mutex);
-    *ret_failing = hmap_get(&permits->failing, key) != NULL;
-    if (permits->in_flight >= PERMITS || (*ret_failing && permits->failing_in_flight >= PERMITS_FAILING))
-        return false;
-    permits->in_flight++;
-    permits->failing_in_flight += *ret_failing ? 1 : 0;
-    *ret_client = permits->idle_count > 0 ? permits->idle[--permits->idle_count] : NULL;
-    return true;
+    LOCK_SCOPE(&means->mutex);
+    return means->idle_count > 0 ? means->idle[--means->idle_count] : NULL;
 }
 
-static void return_permit(struct attest_permits *permits, const char *key, bool failing, bool has_failed,
-                          struct http_client *client)
+/* There are as many places as permits. */
+static void keep_client(struct attest_means *means, struct http_client *client)
 {
-    LOCK_SCOPE(&permits->mutex);
-    permits->in_flight--;
-    permits->failing_in_flight -= failing ? 1 : 0;
-    permits->idle[permits->idle_count++] = client;
-    if (has_failed)
-        hmap_set(&permits->failing, key, permits);
-    else
-        hmap_remove(&permits->failing, key);
+    LOCK_SCOPE(&means->mutex);
+    means->idle[means->idle_count++] = client;
 }
 
 static int fill_policy(const struct controller *controller, const struct attest_request *request,
@@ -64,7 +51,9 @@ static int fill_policy(const struct controller *controller, const struct attest_
         .allow_debug = controller->options->allow_debug && request->effective->debug_mode,
         .now_ms = clock_wall_ms(controller->clock),
     };
-    return evidence_policy_fill(&want, ret_policy, err);
+    int result = evidence_policy_fill(&want, ret_policy, err);
+    ret_policy->policy.cache = controller->attest.cache;
+    return result;
 }
 
 static int judge(struct controller *controller, const struct attest_request *request,
@@ -115,7 +104,7 @@ static int take_answer(struct controller *controller, const struct attest_reques
                      evidence->status);
 }
 
-static int ask(struct controller *controller, const struct attest_request *request,
+static int ask_host(struct controller *controller, const struct attest_request *request,
                struct http_client *client, struct attest_reply *reply, struct error *err)
 {
     const struct tee_attestation_spec *spec = &request->effective->attestation;
@@ -131,19 +120,34 @@ static int ask(struct controller *controller, const struct attest_request *reque
     return result;
 }
 
+/* An object without a verdict is as urgent as if it had been verified when its host was launched. */
+static int64_t lapse_ms(const struct attest_request *request)
+{
+    int64_t valid_until_ms = request->object->status.attestation.valid_until_ms;
+    if (valid_until_ms > 0)
+        return valid_until_ms;
+    return request->host->launch_ms + (int64_t)request->effective->attestation.valid_seconds * 1000;
+}
+
 static int attest(void *ctx, const struct attest_request *request, struct attest_reply *ret_reply,
                   struct error *err)
 {
     struct controller *controller = ctx;
-    struct http_client *client = NULL;
-    bool failing = false;
+    struct attest_means *means = &controller->attest;
+    struct permits_ask ask = {request->object->key, lapse_ms(request), clock_mono_ms(controller->clock)};
+    int64_t retry_ms = 0;
     clear_reply(ret_reply);
-    if (!take_permit(&controller->permits, request->object->key, &failing, &client))
-        return error_set(err, ERROR_THROTTLED, "NoPermit", "too many attestation requests are in flight");
+    if (!permits_take(means->permits, &ask, &retry_ms)) {
+        error_set(err, ERROR_THROTTLED, "NoPermit", "too many attestation requests are in flight");
+        err->retry_after_ms = retry_ms;
+        return -1;
+    }
+    struct http_client *client = take_client(means);
     if (!client)
         client = http_client_new();
-    int result = ask(controller, request, client, ret_reply, err);
-    return_permit(&controller->permits, request->object->key, failing, result < 0, client);
+    int result = ask_host(controller, request, client, ret_reply, err);
+    keep_client(means, client);
+    permits_return(means->permits, request->object->key, result < 0, clock_mono_ms(controller->clock));
     return result;
 }
 

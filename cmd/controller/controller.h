@@ -20,14 +20,15 @@
 #include "options.h"
 #include "reconcile/workers.h"
 
-/* At most total attestation requests at once, of which keys that failed before use at most failing. */
-struct attest_permits {
+enum { ATTEST_PERMITS = 12, ATTEST_PERMITS_FAILING = 4 };
+
+/* What asking for documents needs: leave to ask, a connection for each that may, and the CAs seen before. */
+struct attest_means {
+    struct permits *permits;
     pthread_mutex_t mutex;
-    int in_flight;
-    int failing_in_flight;
-    struct http_client *idle[16];
+    struct http_client *idle[ATTEST_PERMITS];
     size_t idle_count;
-    struct hmap failing; /* key -> the permits, as a set */
+    struct attest_cache *cache;
 };
 
 struct telemetry {
@@ -89,7 +90,7 @@ struct controller {
     struct aws_credentials *credentials;
     struct ec2 *ec2;
     struct event_queue *events;
-    struct attest_permits permits;
+    struct attest_means attest;
     struct store *store;
     struct inventory *inventory;
     struct workqueue *queue;
@@ -107,8 +108,8 @@ struct controller {
 void kube_ports_fill(struct controller *controller);
 void ec2_ports_fill(struct controller *controller);
 void attest_port_fill(struct controller *controller);
-void attest_permits_init(struct attest_permits *permits);
-void attest_permits_done(struct attest_permits *permits);
+void attest_means_init(struct attest_means *means);
+void attest_means_done(struct attest_means *means);
 struct watcher_owner kube_ports_owner(struct controller *controller);
 /* UID of the kube-system namespace. */
 MUST_CHECK int kube_ports_fetch_cluster_id(struct controller *controller, char **ret_id, struct error *err);

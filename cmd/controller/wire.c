@@ -111,7 +111,7 @@ static void make_core(struct controller *controller)
     controller->store = store_new();
     controller->inventory = inventory_new();
     controller->queue = workqueue_new(controller->clock);
-    attest_permits_init(&controller->permits);
+    attest_means_init(&controller->attest);
     telemetry_init(controller);
     controller->ports = (struct ports){.ctx = controller, .want_inventory = want_inventory};
     kube_ports_fill(controller);
@@ -307,7 +307,7 @@ struct controller *controller_free(struct controller *controller)
     aws_credentials_free(controller->credentials);
     kube_client_free(controller->kube);
     reconciler_free(controller->reconciler);
-    attest_permits_done(&controller->permits);
+    attest_means_done(&controller->attest);
     workqueue_free(controller->queue);
     inventory_free(controller->inventory);
     store_free(controller->store);

@@ -21,7 +21,7 @@ static int check_lease(struct pass *pass, struct error *err)
 {
     if (ports_of(pass)->lease_left_ms(ports_of(pass)->ctx) >= pass->options->config->lease_min_ms)
         return 0;
-    pass->must_wait = true;
+    pass->wait_ms = PASS_WAIT_MS;
     return error_set(err, ERROR_STOPPED, "NotLeading", "too little of the lease is left");
 }
 
@@ -36,7 +36,7 @@ static int check_fence(struct pass *pass, struct error *err)
     const struct teedeployment *live = pass->live;
     if (!live || strcmp(live->uid, want->uid) != 0 || live->generation != want->generation ||
         live->is_deleting != want->is_deleting || !ledger_equal(&live->status.launch, &want->status.launch)) {
-        pass->must_wait = true;
+        pass->wait_ms = PASS_WAIT_MS;
         return error_set(err, ERROR_CONFLICT, "Stale", "the object changed since it was read");
     }
     snprintf(pass->base_version, sizeof(pass->base_version), "%s", live->resource_version);
@@ -411,7 +411,8 @@ static int attest(struct pass *pass, struct error *err)
     struct attest_reply answer = {0};
     int result = ports_of(pass)->attest(ports_of(pass)->ctx, &request, &answer, err);
     if (result < 0 && err->kind == ERROR_THROTTLED) {
-        pass->must_wait = true; /* no permit: another time, and nothing was learned */
+        pass->wait_ms =
+            err->retry_after_ms > 0 ? err->retry_after_ms : PASS_WAIT_MS; /* nothing was learned */
         return 0;
     }
     if (answer.has_connected)

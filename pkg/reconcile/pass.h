@@ -27,8 +27,10 @@ struct pass {
     struct plan_input in; /* of next */
     struct plan plan;
     char base_version[66];
-    bool must_wait; /* the effect could not be tried now (no permit, no lease) */
+    int64_t wait_ms; /* > 0: the effect could not be tried now (no permit, no lease) */
 };
+
+enum { PASS_WAIT_MS = 1000 };
 
 /* The effect of pass->plan; changes pass->next and pass->memory accordingly. */
 MUST_CHECK int effect_run(struct pass *pass, struct error *err);

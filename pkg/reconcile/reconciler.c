@@ -162,7 +162,7 @@ static int report(struct pass *pass, struct error *err)
 {
     pass_observe(pass);
     note_host(pass);
-    if (!pass->must_wait)
+    if (pass->wait_ms == 0)
         note_request(pass);
     struct tee_status status;
     status_compute(&pass->in, &pass->arena, &status);
@@ -240,7 +240,7 @@ static struct outcome next_look(const struct pass *pass)
 {
     if (pass->plan.action == PLAN_REMOVE_FINALIZER)
         return outcome_requeue(-1);
-    return outcome_requeue(pass->must_wait ? 1000 : pass->plan.look_again_ms);
+    return outcome_requeue(pass->wait_ms > 0 ? pass->wait_ms : pass->plan.look_again_ms);
 }
 
 struct outcome reconciler_pass(struct reconciler *reconciler, const char *key)
