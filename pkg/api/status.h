@@ -122,7 +122,7 @@ struct tee_status {
 void status_decode(const struct json_reader *reader, struct tee_status *ret_status);
 /* The value of .status, as one JSON object. */
 void status_encode(const struct tee_status *status, struct buf *out);
-/* {"attestation":{...}} with only the evidence, for the second field manager. */
+/* {"attestation":{...}} with only the evidence, for the second field manager; {} without a document. */
 void status_encode_evidence(const void *document, size_t len, struct buf *out);
 /* A digest of a status value in which neither member order, white space nor evidence counts. */
 int status_digest(const json_t *status, uint8_t ret_digest[32]);

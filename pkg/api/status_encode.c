@@ -290,6 +290,10 @@ void status_encode(const struct tee_status *status, struct buf *out)
 
 void status_encode_evidence(const void *document, size_t len, struct buf *out)
 {
+    if (!document) {
+        buf_puts(out, "{}");
+        return;
+    }
     CLEANUP(freep) char *text = base64_encode(document, len);
     char digest[SHA256_HEX_SIZE];
     sha256_hex(document, len, digest);

@@ -340,13 +340,25 @@ static bool is_news(const struct tee_attestation_status *before, const struct te
 {
     if (texts_differ(before->verdict, after->verdict) || texts_differ(before->reason, after->reason) ||
         texts_differ(before->module_id, after->module_id) ||
-        texts_differ(before->public_key, after->public_key) || before->pcr_count != after->pcr_count)
+        texts_differ(before->public_key, after->public_key) ||
+        texts_differ(before->user_data_sha256, after->user_data_sha256) ||
+        before->pcr_count != after->pcr_count)
         return true;
     for (size_t i = 0; i < after->pcr_count; i++)
         if (before->pcrs[i].index != after->pcrs[i].index ||
             strcmp(before->pcrs[i].sha384, after->pcrs[i].sha384) != 0)
             return true;
     return false;
+}
+
+/* What the document says of itself stays that of the stored one (docs/behaviour.md), so that the two agree.
+ */
+static void keep_document_facts(const struct tee_attestation_status *stored,
+                                struct tee_attestation_status *verdict)
+{
+    verdict->document_ms = stored->document_ms;
+    verdict->leaf_not_after_ms = stored->leaf_not_after_ms;
+    verdict->root_sha256 = stored->root_sha256;
 }
 
 static void tell_verdict(struct pass *pass, const struct tee_attestation_status *verdict, bool positive)
@@ -360,6 +372,7 @@ static void tell_verdict(struct pass *pass, const struct tee_attestation_status 
         pass_event(pass, "Warning", "AttestationRejected", verdict->message);
 }
 
+/* Without a document (an answer that broke the protocol) the evidence of an earlier verdict goes. */
 static int write_evidence(struct pass *pass, const struct attest_reply *answer, struct error *err)
 {
     CLEANUP(buf_done) struct buf json;
@@ -377,10 +390,12 @@ static int take_verdict(struct pass *pass, const struct attest_reply *answer, st
     verdict.next_ms = pass->now.wall_ms + interval_ms - jitter_ms(pass, interval_ms);
     verdict.valid_until_ms = positive ? valid_until_ms(pass, &verdict) : 0;
     bool has_news = is_news(&pass->want->status.attestation, &verdict);
-    if (has_news && answer->document && write_evidence(pass, answer, err) < 0)
+    if (has_news && write_evidence(pass, answer, err) < 0)
         return -1;
     if (has_news)
         tell_verdict(pass, &verdict, positive);
+    else
+        keep_document_facts(&pass->want->status.attestation, &verdict);
     if (pass->options->observe_attestation)
         pass->options->observe_attestation(pass->options->ctx, verdict.verdict,
                                            positive ? "" : verdict.reason);

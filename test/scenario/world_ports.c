@@ -131,6 +131,8 @@ static void apply(json_t *object, json_t *value, bool is_evidence)
     if (is_evidence) {
         if (!attestation)
             json_object_set_new(status, "attestation", json_object());
+        if (!json_object_get(value, "attestation"))
+            json_object_del(attestation, "evidenceSHA256");
         json_object_update(json_object_get(status, "attestation"), json_object_get(value, "attestation"));
     } else {
         json_object_set(object, "status", value);

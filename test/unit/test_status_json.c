@@ -200,6 +200,9 @@ static void test_evidence(void **state)
     (void)state;
     CLEANUP(buf_done) struct buf out;
     buf_init(&out, 4096);
+    status_encode_evidence(NULL, 0, &out);
+    assert_string_equal(buf_text(&out), "{}");
+    buf_reset(&out);
     status_encode_evidence("abc", 3, &out);
     assert_string_equal(buf_text(&out),
                         "{\"attestation\":{\"evidence\":\"YWJj\",\"evidenceSHA256\":"
