@@ -105,7 +105,7 @@ static int take_answer(struct controller *controller, const struct attest_reques
 }
 
 static int ask_host(struct controller *controller, const struct attest_request *request,
-               struct http_client *client, struct attest_reply *reply, struct error *err)
+                    struct http_client *client, struct attest_reply *reply, struct error *err)
 {
     const struct tee_attestation_spec *spec = &request->effective->attestation;
     struct attest_fetch fetch = {.protocol = evidence_protocol(spec),
