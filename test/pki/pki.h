@@ -51,6 +51,7 @@ struct pki_defects {
     bool indefinite_pcrs;
     bool indefinite_cabundle;
     struct pki_span payload_tail;
+    struct pki_span payload;            /* the whole of it, in place of what all above makes */
     struct pki_span outer_head;         /* right: 84 */
     struct pki_span protected_header;   /* the bytes inside the string; right: a1 01 38 22 */
     struct pki_span unprotected_header; /* raw CBOR; right: a0 */

@@ -180,7 +180,10 @@ void pki_document(struct pki *pki, const struct pki_document_spec *spec, struct 
     pki_get_signer(pki, spec, &signer);
     CLEANUP(buf_done) struct buf payload;
     buf_init(&payload, PKI_DOCUMENT_MAX);
-    write_payload(&payload, spec, &signer.chain);
+    if (defects_of(spec)->payload.data)
+        buf_append(&payload, defects_of(spec)->payload.data, defects_of(spec)->payload.len);
+    else
+        write_payload(&payload, spec, &signer.chain);
     write_envelope(out, defects_of(spec), &payload, signer.leaf_key);
     pki_check(buf_is_ok(out) && buf_is_ok(&payload), "document size");
 }
