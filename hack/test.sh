@@ -6,14 +6,15 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 ALL=(lint gcc clang asan tsan fuzz e2e)
+KINDS='unit|vectors|differential|scenario|torture'
 
 usage() {
   cat >&2 <<'TEXT'
 usage: hack/test.sh [PART]...     without a part: everything but bench
 
   lint                               layers, sizes, banned functions, format
-  gcc clang asan tsan                one compiler or sanitizer: unit, vectors, scenario and torture
-  unit vectors scenario torture      one kind, with gcc
+  gcc clang asan tsan                one compiler or sanitizer: unit, vectors, differential, scenario and torture
+  unit vectors differential scenario torture      one kind, with gcc
   fuzz                               each target for 10 s, or for 60 s where CI=true
   e2e                                the programs against a real control plane; includes the demo
 
@@ -26,9 +27,9 @@ TEXT
 run_part() {
   case $1 in
     lint) part_lint ;;
-    gcc) part_preset release 'unit|vectors|scenario|torture' ;;
-    clang | asan | tsan) part_preset "$1" 'unit|vectors|scenario|torture' ;;
-    unit | vectors | scenario | torture) part_preset release "$1" ;;
+    gcc) part_preset release "$KINDS" ;;
+    clang | asan | tsan) part_preset "$1" "$KINDS" ;;
+    unit | vectors | differential | scenario | torture) part_preset release "$1" ;;
     fuzz) part_fuzz ;;
     e2e) part_e2e ;;
   esac
@@ -131,7 +132,7 @@ install_packages() {
   for part in "${PARTS[@]}"; do
     case $part in
       e2e) sets+=(kube) ;;
-      lint | clang | asan | tsan | fuzz) sets+=(check) ;;
+      lint | gcc | clang | asan | tsan | fuzz | differential) sets+=(check) ;;
     esac
   done
   mapfile -t sets < <(printf '%s\n' "${sets[@]}" | sort -u)
@@ -141,7 +142,7 @@ install_packages() {
 PARTS=("$@")
 ((${#PARTS[@]} > 0)) || PARTS=("${ALL[@]}")
 for part in "${PARTS[@]}"; do
-  [[ " ${ALL[*]} unit vectors scenario torture " == *" $part "* ]] || usage
+  [[ " ${ALL[*]} unit vectors differential scenario torture " == *" $part "* ]] || usage
 done
 
 unset "${!AWS_@}" KUBECONFIG
