@@ -64,34 +64,46 @@ static bool walk_der(const uint8_t *data, size_t from, size_t to, struct heads *
     return false;
 }
 
-/* One item and all within it; returns where it ends. */
-static size_t walk_cbor(const uint8_t *data, size_t at, size_t end, struct heads *heads)
+static size_t walk_cbor(const uint8_t *data, size_t at, size_t end, struct heads *heads);
+
+/* Long strings hold something: the payload, or a certificate. */
+static void walk_string(const uint8_t *data, size_t at, uint64_t len, struct heads *heads)
 {
-    unsigned major = data[at] >> 5, code = data[at] & 31;
-    size_t extra = code < 24 || code == 31 ? 0 : (size_t)1 << (code - 24), start = at;
-    uint64_t value = code < 24 ? code : 0;
-    for (size_t i = 0; i < extra; i++)
-        value = value << 8 | data[at + 1 + i];
-    at += 1 + extra;
-    if (code != 31 && major <= 5)
-        add(heads, (struct head){start, 1 + extra, value, false});
-    if (major == 2 || major == 3) {
-        bool is_payload = value > 2048, is_certificate = !is_payload && value > 300;
-        if (is_payload)
-            walk_cbor(data, at, at + value, heads);
-        else if (is_certificate)
-            walk_der(data, at, at + value, heads);
-        return at + value;
-    }
-    uint64_t members = major == 4 ? value : major == 5 ? 2 * value : 0;
-    if (code == 31)
-        members = UINT64_MAX;
-    for (; (major == 4 || major == 5) && members > 0 && at < end; members--) {
+    if (len > 2048)
+        walk_cbor(data, at, at + len, heads);
+    else if (len > 300)
+        walk_der(data, at, at + len, heads);
+}
+
+static size_t walk_members(const uint8_t *data, size_t at, size_t end, uint64_t members, struct heads *heads)
+{
+    for (; members > 0 && at < end; members--) {
         if (data[at] == 0xff)
             return at + 1;
         at = walk_cbor(data, at, end, heads);
     }
     return at;
+}
+
+/* One item and all within it; returns where it ends. */
+static size_t walk_cbor(const uint8_t *data, size_t at, size_t end, struct heads *heads)
+{
+    unsigned major = data[at] >> 5, code = data[at] & 31;
+    bool is_indefinite = code == 31;
+    size_t extra = code < 24 || is_indefinite ? 0 : (size_t)1 << (code - 24), start = at;
+    uint64_t value = code < 24 ? code : 0;
+    for (size_t i = 0; i < extra; i++)
+        value = value << 8 | data[at + 1 + i];
+    at += 1 + extra;
+    if (!is_indefinite && major <= 5)
+        add(heads, (struct head){start, 1 + extra, value, false});
+    switch (major) {
+    case 2:
+    case 3: walk_string(data, at, value, heads); return at + value;
+    case 4: return walk_members(data, at, end, is_indefinite ? UINT64_MAX : value, heads);
+    case 5: return walk_members(data, at, end, is_indefinite ? UINT64_MAX : 2 * value, heads);
+    default: return at;
+    }
 }
 
 static void make_good(struct scene *scene)
