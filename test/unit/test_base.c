@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/crc32.h"
 #include "base/encoding.h"
 #include "base/error.h"
 #include "base/heap.h"
@@ -230,14 +231,37 @@ static void test_heap_order_and_removal(void **state)
     heap_done(&heap);
 }
 
+/* The check value of the catalogue of CRC algorithms, and that how the bytes are cut does not matter. */
+static void test_crc32(void **state)
+{
+    (void)state;
+    struct crc32 crc;
+    crc32_init(&crc);
+    assert_int_equal(crc32_value(&crc), 0);
+    crc32_update(&crc, "123456789", 9);
+    assert_int_equal(crc32_value(&crc), 0xcbf43926);
+    for (size_t cut = 0; cut <= 43; cut++) {
+        crc32_init(&crc);
+        crc32_update(&crc, "The quick brown fox jumps over the lazy dog", cut);
+        crc32_update(&crc, &"The quick brown fox jumps over the lazy dog"[cut], 43 - cut);
+        assert_int_equal(crc32_value(&crc), 0x414fa339);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_buf_ceiling_is_sticky),     cmocka_unit_test(test_json_writer_escapes),
-        cmocka_unit_test(test_json_writer_places_commas), cmocka_unit_test(test_time_round_trip),
-        cmocka_unit_test(test_base64_is_strict),          cmocka_unit_test(test_hex_is_exact),
-        cmocka_unit_test(test_error_wrap_keeps_kind),     cmocka_unit_test(test_hmap_many),
-        cmocka_unit_test(test_heap_order_and_removal),    cmocka_unit_test(test_url_keeps_what_is_unreserved),
+        cmocka_unit_test(test_buf_ceiling_is_sticky),
+        cmocka_unit_test(test_json_writer_escapes),
+        cmocka_unit_test(test_json_writer_places_commas),
+        cmocka_unit_test(test_time_round_trip),
+        cmocka_unit_test(test_base64_is_strict),
+        cmocka_unit_test(test_hex_is_exact),
+        cmocka_unit_test(test_error_wrap_keeps_kind),
+        cmocka_unit_test(test_hmap_many),
+        cmocka_unit_test(test_heap_order_and_removal),
+        cmocka_unit_test(test_url_keeps_what_is_unreserved),
+        cmocka_unit_test(test_crc32),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
