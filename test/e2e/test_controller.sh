@@ -102,33 +102,91 @@ expect "evidence is in the status" "h" field hello '{.status.attestation.evidenc
 kubectl delete teedeployment debug --timeout=30s >/dev/null
 
 INSTANCE=$(field hello '{.status.instance.id}')
+counted_more() { (($(failures "$1") > $2)); }
+wait_field() { wait_until 20 "$2 is $3" is "$1" "$2" "$3" && field "$1" "$2"; }
 request() { kubectl annotate --overwrite teedeployment hello "tee.dev/reconcile-requested-at=$(date -u +%FT%T.%NZ)" >/dev/null; }
-defect() { # defect NAME REASON: the document has the defect; the condition says the reason, and it heals
+metrics_port() { jq -r 'select(.msg == "Serving") | .metricsPort' "$DIR/controller.log" | tail -n 1; }
+metrics() { curl --noproxy '*' -s "http://127.0.0.1:$(metrics_port)/metrics"; }
+failures() { metrics | sed -n "s/^tee_attestation_failures_total{reason=\"$1\"} //p"; }
+
+# rejected WHAT REASON: the reason is in both conditions and on its own counter, and the host stays.
+rejected() {
+  local what=$1 reason=$2 before=${3:-0}
+  if wait_until 20 "$what is seen as $reason" is hello "$(condition Attested reason)" "$reason" &&
+    is hello "$(condition Attested status)" False && is hello "$(condition Ready status)" False &&
+    is hello "$(condition Ready reason)" "$reason" && is hello '{.status.instance.id}' "$INSTANCE" &&
+    (($(failures "$reason") > before)); then
+    pass "document: $what is $reason"
+  else
+    fail "document: $what is $reason" "Attested: $(field hello "$(condition Attested reason)")" \
+      "Ready: $(field hello "$(condition Ready reason)")" "counted: $(failures "$reason"), before: $before"
+  fi
+}
+heals() {
+  if wait_until 20 "it heals" is hello "$(condition Ready status)" True; then
+    pass "document: $1 heals without a restart"
+  else
+    fail "document: $1 heals without a restart" "Ready: $(field hello "$(condition Ready reason)")"
+  fi
+}
+defect() { # defect NAME REASON
+  local before
+  before=$(failures "$2")
   sim POST "instances/$INSTANCE" "{\"enclave\":{\"defect\":\"$1\"}}" >/dev/null
   request
-  if wait_until 20 "$1 is seen as $2" is hello "$(condition Attested reason)" "$2" 2>/dev/null &&
-    is hello "$(condition Ready status)" False && is hello '{.status.instance.id}' "$INSTANCE"; then
-    pass "document: $1 is $2"
-  else
-    fail "document: $1 is $2" "Attested: $(field hello "$(condition Attested reason)")"
-  fi
+  rejected "$1" "$2" "${before:-0}"
   sim POST "instances/$INSTANCE" '{"enclave":{"clear":true}}' >/dev/null
   request
-  wait_until 20 "it heals" is hello "$(condition Ready status)" True || fail "document: $1 heals" "it does not"
+  heals "$1"
 }
 defect wrongPcr PCRMismatch
 defect debug DebugEnclave
 defect wrongInstance WrongInstance
+defect wrongRole WrongRole
 defect stale Stale
 defect future FromFuture
 defect replayNonce NonceMismatch
 defect wrongNonce NonceMismatch
+defect noNonce NonceMissing
 defect foreignRoot UntrustedRoot
+defect expiredChain CertificateExpired
+defect badChain BadChain
+defect badSignature BadSignature
+defect wrongAlgorithm UnsupportedAlgorithm
 defect malformed MalformedDocument
 defect endless MalformedDocument
-metrics_port() { jq -r 'select(.msg == "Serving") | .metricsPort' "$DIR/controller.log" | tail -n 1; }
-metrics() { curl --noproxy '*' -s "http://127.0.0.1:$(metrics_port)/metrics"; }
-expect "each reason is counted" 'tee_attestation_failures_total{reason="PCRMismatch"} 1' metrics
+
+# What the spec expects may be what is wrong: a revoked set, a key, user data. A change of spec asks again at once.
+spec() { kubectl patch teedeployment hello --type json -p "$1" >/dev/null; }
+SETS=/spec/attestation/measurements
+spec "[{\"op\":\"add\",\"path\":\"$SETS/0/notAfter\",\"value\":\"2026-01-01T00:00:00Z\"}]"
+rejected "a set that was revoked" MeasurementExpired
+spec "[{\"op\":\"remove\",\"path\":\"$SETS/0/notAfter\"}]"
+heals "a set that was revoked"
+ZERO=$(printf '0%.0s' {1..64})
+spec "[{\"op\":\"add\",\"path\":\"/spec/attestation/publicKeySHA256\",\"value\":\"$ZERO\"}]"
+rejected "another key" KeyMismatch
+spec '[{"op":"remove","path":"/spec/attestation/publicKeySHA256"}]'
+heals "another key"
+spec "[{\"op\":\"add\",\"path\":\"/spec/attestation/userDataSHA256\",\"value\":\"$ZERO\"}]"
+rejected "other user data" UserDataMismatch
+spec '[{"op":"remove","path":"/spec/attestation/userDataSHA256"}]'
+heals "other user data"
+
+# Rollout of measurements: the next set is added beside the current one, the image changes under it, the old one goes.
+spec "[{\"op\":\"add\",\"path\":\"$SETS/-\",\"value\":{\"name\":\"next\",\"pcrs\":[{\"index\":0,\"sha384\":\"$(printf '1%.0s' {1..96})\"}]}}]"
+expect "a second set beside the first: Ready" "v1" wait_field hello '{.status.attestation.matchedMeasurement}' v1
+spec "[{\"op\":\"remove\",\"path\":\"$SETS/1\"}]"
+
+# A body that drips costs its deadline and no more: the verdict before it stays, and other objects go on.
+sim POST "instances/$INSTANCE" '{"enclave":{"defect":"slow"}}' >/dev/null
+before=$(failures Unreachable)
+request
+wait_until 30 "the dripping body was given up" counted_more Unreachable "${before:-0}" ||
+  fail "a dripping body ends at its deadline" "not counted as Unreachable"
+expect "a dripping body takes nothing from the verdict before it" "Verified" field hello '{.status.attestation.verdict}'
+sim POST "instances/$INSTANCE" '{"enclave":{"clear":true}}' >/dev/null
+
 expect "passes are counted" 'controller_runtime_reconcile_total{controller="teedeployment",result="requeue_after"}' metrics
 
 sim POST faults '{"action":"RunInstances","count":1,"cut":"after"}' >/dev/null

@@ -78,6 +78,8 @@ static void spoil(const struct sim_view *view, struct question *question, struct
         spec->image_digest = other_digest;
         break;
     case SIM_DEFECT_DEBUG: spec->debug = true; break;
+    case SIM_DEFECT_WRONG_ROLE: spec->role_arn = "arn:aws:iam::" SIM_ACCOUNT ":role/of-another"; break;
+    case SIM_DEFECT_NO_NONCE: question->nonce_len = 0; break;
     case SIM_DEFECT_WRONG_INSTANCE: spec->module_id = "i-0ffffffffffffffff-enc0123456789abcdef"; break;
     case SIM_DEFECT_STALE: spec->timestamp_ms -= HOUR_MS; break;
     case SIM_DEFECT_FUTURE: spec->timestamp_ms += HOUR_MS; break;
@@ -87,6 +89,37 @@ static void spoil(const struct sim_view *view, struct question *question, struct
             hex_decode(view->earlier_nonce, question->nonce, question->nonce_len) < 0)
             memset(question->nonce, 0, sizeof(question->nonce));
         break;
+    default: break;
+    }
+}
+
+static void expire_leaf(void *ctx, struct pki_cert_spec *cert)
+{
+    (void)ctx;
+    if (cert->level != PKI_LEAF)
+        return;
+    cert->not_before_s -= 4 * HOUR_MS / 1000;
+    cert->not_after_s -= 4 * HOUR_MS / 1000;
+}
+
+/* The defects of the envelope and of the chain; what they point to is the caller's. */
+static void spoil_proof(const struct enclave_answerer *answerer, const struct sim_view *view,
+                        const struct pki_document_spec *spec, struct pki_chain *chain,
+                        struct pki_defects *defects)
+{
+    static const uint8_t no_signature[96];
+    switch (view->defect) {
+    case SIM_DEFECT_EXPIRED_CHAIN: defects->edit_cert = expire_leaf; break;
+    case SIM_DEFECT_BAD_CHAIN:
+        pki_chain(answerer->pki, spec, chain);
+        chain->der[PKI_ZONAL] = chain->der[PKI_INSTANCE];
+        defects->cabundle = chain->der;
+        defects->cabundle_count = PKI_INSTANCE;
+        break;
+    case SIM_DEFECT_BAD_SIGNATURE:
+        defects->signature = (struct pki_span){no_signature, sizeof(no_signature)};
+        break;
+    case SIM_DEFECT_WRONG_ALGORITHM: defects->protected_header = (struct pki_span){"\xa1\x01\x26", 3}; break;
     default: break;
     }
 }
@@ -114,6 +147,10 @@ static void make_document(const struct enclave_answerer *answerer, const struct 
     spoil(view, &question, &spec, other_digest);
     if (question.nonce_len > 0)
         spec.nonce = (struct pki_span){question.nonce, question.nonce_len};
+    struct pki_defects defects = {0};
+    struct pki_chain chain;
+    spoil_proof(answerer, view, &spec, &chain, &defects);
+    spec.defects = &defects;
     pki_document(view->defect == SIM_DEFECT_FOREIGN_ROOT ? answerer->foreign : answerer->pki, &spec, out);
 }
 

@@ -327,11 +327,3 @@ const char *sim_state_name(int state)
     default: return "stopped";
     }
 }
-
-const char *sim_defect_name(enum sim_defect defect)
-{
-    static const char *const names[SIM_DEFECT_COUNT] = {
-        "none",        "wrongPcr",   "debug",       "wrongInstance", "stale",   "future",
-        "replayNonce", "wrongNonce", "foreignRoot", "malformed",     "endless", "slow"};
-    return names[defect];
-}

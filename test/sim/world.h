@@ -10,6 +10,7 @@
 #ifndef TEE_TEST_SIM_WORLD_H
 #define TEE_TEST_SIM_WORLD_H
 
+#include "sim/defect.h"
 #include "sim/enclave_config.h"
 #include "sim/query.h"
 
@@ -28,22 +29,6 @@ enum {
 enum { SIM_ID_SIZE = 24, SIM_MODULE_SIZE = 48, SIM_KEY_BYTES = 32, SIM_MAX_TAGS = 50 };
 #define SIM_REGION  "us-east-1"
 #define SIM_ACCOUNT "000000000000"
-
-enum sim_defect {
-    SIM_DEFECT_NONE,
-    SIM_DEFECT_WRONG_PCR,
-    SIM_DEFECT_DEBUG,
-    SIM_DEFECT_WRONG_INSTANCE,
-    SIM_DEFECT_STALE,
-    SIM_DEFECT_FUTURE,
-    SIM_DEFECT_REPLAY_NONCE,
-    SIM_DEFECT_WRONG_NONCE,
-    SIM_DEFECT_FOREIGN_ROOT,
-    SIM_DEFECT_MALFORMED,
-    SIM_DEFECT_ENDLESS,
-    SIM_DEFECT_SLOW,
-    SIM_DEFECT_COUNT
-};
 
 /* How long after launch readers do not yet see something. */
 struct sim_lag {
@@ -143,7 +128,6 @@ const struct sim_token *world_find_token(const struct world *world, const char *
 void world_bind_token(struct world *world, const char *zone, const char *token,
                       const struct sim_token *bound);
 const char *sim_state_name(int state);
-const char *sim_defect_name(enum sim_defect defect);
 void sim_launch_done(struct sim_launch *launch);
 
 #endif

@@ -300,6 +300,12 @@ static void defects(void **state)
         {"wrongNonce", "NonceMismatch"},
         {"foreignRoot", "UntrustedRoot"},
         {"malformed", "MalformedDocument"},
+        {"wrongRole", "WrongRole"},
+        {"noNonce", "NonceMissing"},
+        {"expiredChain", "CertificateExpired"},
+        {"badChain", "BadChain"},
+        {"badSignature", "BadSignature"},
+        {"wrongAlgorithm", "UnsupportedAlgorithm"},
     };
     struct sim_scene *scene = *state;
     launch_and_boot(scene);
