@@ -12,6 +12,7 @@
 
 #include "attest_scene.h"
 #include "base/cleanup.h"
+#include "base/encoding.h"
 #include "nitro/attest_cache.h"
 
 enum { DAY_MS = 24 * 3600 * 1000 };
@@ -94,6 +95,28 @@ static enum attest_reason verify(struct scene *scene, struct attest_cache *cache
     policy.cache = cache;
     attest_verify(scene->document.data, scene->document.len, &policy, &result);
     return result.reason;
+}
+
+/* The CAs are kept, each under the digest of its path; root and leaf are not. */
+static void test_what_is_kept(void **state)
+{
+    struct scene *scene = *state;
+    struct attest_cache *cache = attest_cache_new(16);
+    struct attest_cert cert;
+    uint8_t message[2 * SHA256_BYTES], path[SHA256_BYTES];
+    scene_reset(scene);
+    scene_sign(scene);
+    assert_int_equal(verify(scene, cache), ATTEST_REASON_NONE);
+    const struct pki_chain *chain = scene_chain(scene);
+    sha256(chain->der[PKI_ROOT].data, chain->der[PKI_ROOT].len, path);
+    assert_false(attest_cache_get(cache, path, &cert));
+    for (int level = PKI_REGION; level <= PKI_LEAF; level++) {
+        memcpy(message, path, sizeof(path));
+        sha256(chain->der[level].data, chain->der[level].len, message + SHA256_BYTES);
+        sha256(message, sizeof(message), path);
+        assert_int_equal(attest_cache_get(cache, path, &cert), level != PKI_LEAF);
+    }
+    attest_cache_free(cache);
 }
 
 /* A certificate's end is looked at each time: when the document was made, and by now. */
@@ -204,9 +227,13 @@ static void test_refused_links_are_not_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_least_recently_used_goes),   cmocka_unit_test(test_bounded),
-        cmocka_unit_test(test_expiry_is_checked_at_use),   cmocka_unit_test(test_place_is_checked_at_use),
-        cmocka_unit_test(test_issuer_is_part_of_the_name), cmocka_unit_test(test_root_is_looked_up_each_time),
+        cmocka_unit_test(test_least_recently_used_goes),
+        cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_what_is_kept),
+        cmocka_unit_test(test_expiry_is_checked_at_use),
+        cmocka_unit_test(test_place_is_checked_at_use),
+        cmocka_unit_test(test_issuer_is_part_of_the_name),
+        cmocka_unit_test(test_root_is_looked_up_each_time),
         cmocka_unit_test(test_refused_links_are_not_kept),
     };
     return cmocka_run_group_tests(tests, scene_new, scene_free);

@@ -66,6 +66,21 @@ static void rewrite(const uint8_t *data, size_t len, const struct edit *edit, st
     }
 }
 
+/* The extensions: what stands last in the signed part. */
+static const uint8_t *find_last(struct pki_span der)
+{
+    struct der_reader reader;
+    struct der_item item;
+    der_init(&reader, der.data, der.len);
+    for (int depth = 0; depth < 2; depth++) {
+        assert_int_equal(der_next(&reader, &item), 0);
+        der_enter(&reader, &item);
+    }
+    while (!der_is_at_end(&reader))
+        assert_int_equal(der_next(&reader, &item), 0);
+    return item.whole;
+}
+
 static const uint8_t *find_bytes(struct pki_span der, const uint8_t *prefix, size_t len, int skip)
 {
     const uint8_t *data = der.data;
@@ -86,7 +101,7 @@ static void edit_cert(struct pki_span der, const char *find, int skip, const cha
     struct der_item item;
     bool is_inside = put[0] == '>', is_behind = put[0] == '+' || is_inside;
     assert_int_equal(hex_decode(find, prefix, prefix_len), 0);
-    const uint8_t *at = find_bytes(der, prefix, prefix_len, skip);
+    const uint8_t *at = prefix_len > 0 ? find_bytes(der, prefix, prefix_len, skip) : find_last(der);
     at += is_inside ? 2 : 0;
     der_init(&reader, at, (size_t)((const uint8_t *)der.data + der.len - at));
     assert_int_equal(der_next(&reader, &item), 0);
@@ -112,7 +127,7 @@ static void edit_cert(struct pki_span der, const char *find, int skip, const cha
 static const struct cert_case {
     const char *name;
     enum pki_level level;
-    const char *find;
+    const char *find; /* "" = the extensions */
     int skip;
     const char *put;
     const char *problem; /* NULL = still good */
@@ -178,6 +193,9 @@ static const struct cert_case {
     {"key with unused bits", PKI_LEAF, "03620004", 0, "03020104", KEY_TEXT},
     {"key at infinity", PKI_LEAF, "03620004", 0, "03020000", KEY_TEXT},
     {"something after the key", PKI_LEAF, "03620004", 0, "+0500", KEY_TEXT},
+    {"something after the extensions", PKI_LEAF, "", 0, "+810100", "no extensions, or something beside them"},
+    {"no extensions", PKI_LEAF, "", 0, "", "no extensions, or something beside them"},
+    {"issuer's unique id", PKI_LEAF, "3076", 0, "+810100", "no extensions, or something beside them"},
     {"common name twice", PKI_LEAF, "310b3009060355040613025553", 0, "+310b3009060355040313025553",
      "the subject"},
     {"common name with a NUL", PKI_LEAF, "310b3009060355040613025553", 0, "+310b3009060355040313024100",
@@ -300,6 +318,32 @@ static void test_every_flipped_bit(void **state)
     }
 }
 
+/* By name, and by key identifier where both have one. */
+static void test_issuer(void **state)
+{
+    struct scene *scene = *state;
+    struct attest_cert zonal, instance;
+    struct attest_cert_link link;
+    const char *problem;
+    scene_reset(scene);
+    const struct pki_chain *chain = scene_chain(scene);
+    assert_null(parse(chain->der[PKI_ZONAL], &zonal));
+    struct attest_span der = {chain->der[PKI_INSTANCE].data, chain->der[PKI_INSTANCE].len};
+    assert_int_equal(attest_cert_parse(&der, &instance, &link, &problem), 0);
+    assert_true(attest_cert_names_issuer(&link, &zonal));
+    zonal.key_id[19] ^= 1;
+    assert_false(attest_cert_names_issuer(&link, &zonal));
+    zonal.key_id_len = 19;
+    assert_false(attest_cert_names_issuer(&link, &zonal));
+    zonal.key_id_len = 0;
+    assert_true(attest_cert_names_issuer(&link, &zonal));
+    zonal.key_id_len = 20;
+    link.issuer_key_id.data = NULL;
+    assert_true(attest_cert_names_issuer(&link, &zonal));
+    zonal.subject_sha256[0] ^= 1;
+    assert_false(attest_cert_names_issuer(&link, &zonal));
+}
+
 static void test_points(void **state)
 {
     struct scene *scene = *state;
@@ -329,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_chain_is_read_as_openssl_reads_it),
         cmocka_unit_test(test_lengths_outside),
         cmocka_unit_test(test_every_flipped_bit),
+        cmocka_unit_test(test_issuer),
         cmocka_unit_test(test_points),
     };
     return cmocka_run_group_tests(tests, scene_new, scene_free);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,6 +182,7 @@ struct cert_case {
     const char *key_usage;
     const char *group;
     const char *digest;
+    const char *cn;
     int64_t not_before_s; /* relative to the document */
     int64_t not_after_s;
     enum attest_verdict verdict;
@@ -202,6 +204,8 @@ static void edit_cert(void *ctx, struct pki_cert_spec *cert)
     cert->basic_constraints = changed(cert->basic_constraints, wanted->basic_constraints);
     cert->key_usage = changed(cert->key_usage, wanted->key_usage);
     cert->digest = changed(cert->digest, wanted->digest);
+    if (wanted->cn)
+        snprintf(cert->cn, sizeof(cert->cn), "%s", wanted->cn);
     if (wanted->group) {
         cert->group = wanted->group;
         cert->key = NULL;
@@ -238,6 +242,8 @@ static void test_certificates(void **state)
         {"zonal CA signed with SHA-512", PKI_ZONAL, .digest = "SHA512", BAD},
         {"zonal CA on P-256", PKI_ZONAL, .group = "P-256", BAD},
         {"instance CA is none", PKI_INSTANCE, .basic_constraints = "critical,CA:FALSE", BAD},
+        {"instance CA is none, with a path length", PKI_INSTANCE, .basic_constraints = "CA:FALSE,pathlen:0",
+         BAD},
         {"instance CA without constraints", PKI_INSTANCE, .basic_constraints = "", BAD},
         {"instance CA without path length", PKI_INSTANCE, .basic_constraints = "critical,CA:TRUE", BAD},
         {"instance CA may not sign", PKI_INSTANCE, .key_usage = "critical,digitalSignature", BAD},
@@ -246,6 +252,9 @@ static void test_certificates(void **state)
         {"region CA's path is too short", PKI_REGION, .basic_constraints = "critical,CA:TRUE,pathlen:1", BAD},
         {"region CA's path may be longer", PKI_REGION, .basic_constraints = "critical,CA:TRUE,pathlen:5",
          FINE},
+        {"leaf without a common name", PKI_LEAF, .cn = "", BAD},
+        {"instance CA without a common name", PKI_INSTANCE, .cn = "", BAD},
+        {"region CA without a common name", PKI_REGION, .cn = "", FINE},
         {"region CA is none", PKI_REGION, .basic_constraints = "critical,CA:FALSE", BAD},
     };
     struct scene *scene = *state;
