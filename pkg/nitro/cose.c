@@ -10,20 +10,33 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-enum { TAG_SIGN1 = 18, HEADER_ALG = 1, ALG_ES384 = -35, HEADER_MAX = 64, COORDINATE_BYTES = 48 };
+enum { TAG_SIGN1 = 18, HEADER_ALG = 1, HEADER_MAX = 64 };
+
+/* RFC 9053, section 2.1; a coordinate is as long as the curve's field. */
+static const struct {
+    const char *name;
+    int id;
+    const char *digest;
+    size_t coordinate_bytes;
+} algorithms[] = {
+    [COSE_ES384] = {"ES384", -35, "SHA384", 48},
+    [COSE_ES256] = {"ES256", -7, "SHA256", 32},
+    [COSE_ES512] = {"ES512", -36, "SHA512", 66},
+};
 
 static int malformed(struct error *err, const char *what)
 {
     return attest_refuse(err, ATTEST_MALFORMED_DOCUMENT, "COSE envelope: %s", what);
 }
 
-static int unsupported(struct error *err)
+static int unsupported(const struct cose *cose, struct error *err)
 {
     return attest_refuse(err, ATTEST_UNSUPPORTED_ALGORITHM,
-                         "the protected header must name ES384 and nothing else");
+                         "the protected header must name %s and nothing else",
+                         algorithms[cose->algorithm].name);
 }
 
-/* Malformed if it is not CBOR at all; any other map than {1: -35} is an algorithm that we do not speak. */
+/* Malformed if it is not CBOR at all; any other map than {1: algorithm} is one that we do not speak. */
 static int check_protected(const struct cose *cose, struct error *err)
 {
     struct cbor_reader reader, whole;
@@ -36,11 +49,12 @@ static int check_protected(const struct cose *cose, struct error *err)
     if (cbor_expect(&reader, CBOR_MAP, &item) < 0 || cbor_enter(&reader, &item, &map) < 0)
         return malformed(err, "the protected header is not a map");
     if (item.is_indefinite || item.value != 1)
-        return unsupported(err);
+        return unsupported(cose, err);
     if (cbor_expect(&reader, CBOR_UINT, &key) < 0 || key.value != HEADER_ALG)
-        return unsupported(err);
-    if (cbor_expect(&reader, CBOR_NEGATIVE, &alg) < 0 || alg.value != (uint64_t)(-1 - ALG_ES384))
-        return unsupported(err);
+        return unsupported(cose, err);
+    if (cbor_expect(&reader, CBOR_NEGATIVE, &alg) < 0 ||
+        alg.value != (uint64_t)(-1 - algorithms[cose->algorithm].id))
+        return unsupported(cose, err);
     return 0;
 }
 
@@ -67,6 +81,13 @@ static int open_array(struct cbor_reader *reader, struct error *err)
 
 int cose_parse(const void *data, size_t len, struct cose *ret_cose, struct error *err)
 {
+    return cose_parse_as(data, len, COSE_ES384, ret_cose, err);
+}
+
+int cose_parse_as(const void *data, size_t len, enum cose_algorithm algorithm, struct cose *ret_cose,
+                  struct error *err)
+{
+    size_t signature_len = 2 * algorithms[algorithm].coordinate_bytes;
     struct cbor_reader reader;
     struct cbor_item header, payload, signature;
     cbor_init(&reader, data, len);
@@ -74,13 +95,14 @@ int cose_parse(const void *data, size_t len, struct cose *ret_cose, struct error
         return -1;
     if (cbor_expect(&reader, CBOR_BYTES, &header) < 0 || header.len == 0 || header.len > HEADER_MAX)
         return malformed(err, "protected header");
-    struct cose cose = {.protected_header = header.data, .protected_len = header.len};
+    struct cose cose = {.algorithm = algorithm, .protected_header = header.data, .protected_len = header.len};
     if (check_protected(&cose, err) < 0 || check_unprotected(&reader, err) < 0)
         return -1;
     if (cbor_expect(&reader, CBOR_BYTES, &payload) < 0 || payload.len == 0 || payload.len > COSE_PAYLOAD_MAX)
         return malformed(err, "payload");
-    if (cbor_expect(&reader, CBOR_BYTES, &signature) < 0 || signature.len != COSE_SIGNATURE_BYTES)
-        return malformed(err, "the signature is not 96 bytes");
+    if (cbor_expect(&reader, CBOR_BYTES, &signature) < 0 || signature.len != signature_len)
+        return attest_refuse(err, ATTEST_MALFORMED_DOCUMENT, "COSE envelope: the signature is not %zu bytes",
+                             signature_len);
     if (!cbor_is_at_end(&reader))
         return malformed(err, "bytes after the document");
     cose.payload = payload.data;
@@ -130,11 +152,12 @@ static void ecdsa_sigp(ECDSA_SIG **signature)
 }
 
 /* r and s in range is the curve code's check; a negative or oversized number cannot be written here. */
-static int signature_to_der(const uint8_t *raw, uint8_t *ret_der, size_t size)
+static int signature_to_der(const struct cose *cose, uint8_t *ret_der, size_t size)
 {
+    size_t bytes = algorithms[cose->algorithm].coordinate_bytes;
     CLEANUP(ecdsa_sigp) ECDSA_SIG *signature = ECDSA_SIG_new();
-    BIGNUM *r = BN_bin2bn(raw, COORDINATE_BYTES, NULL);
-    BIGNUM *s = BN_bin2bn(raw + COORDINATE_BYTES, COORDINATE_BYTES, NULL);
+    BIGNUM *r = BN_bin2bn(cose->signature, (int)bytes, NULL);
+    BIGNUM *s = BN_bin2bn(cose->signature + bytes, (int)bytes, NULL);
     if (!signature || !r || !s || ECDSA_SIG_set0(signature, r, s) != 1) {
         BN_free(r);
         BN_free(s);
@@ -153,13 +176,13 @@ static void md_ctxp(EVP_MD_CTX **ctx)
 
 int cose_verify(const struct cose *cose, EVP_PKEY *key, struct error *err)
 {
-    uint8_t der[COSE_SIGNATURE_BYTES + 16];
-    int der_len = signature_to_der(cose->signature, der, sizeof(der));
+    uint8_t der[COSE_SIGNATURE_MAX + 16];
+    const EVP_MD *md = EVP_get_digestbyname(algorithms[cose->algorithm].digest);
+    int der_len = signature_to_der(cose, der, sizeof(der));
     CLEANUP(md_ctxp) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool ok = der_len > 0 && ctx && EVP_DigestVerifyInit(ctx, NULL, EVP_sha384(), NULL, key) == 1 &&
+    bool ok = der_len > 0 && ctx && md && EVP_DigestVerifyInit(ctx, NULL, md, NULL, key) == 1 &&
               update_signed_bytes(ctx, cose) && EVP_DigestVerifyFinal(ctx, der, (size_t)der_len) == 1;
     if (!ok)
-        return attest_refuse(err, ATTEST_BAD_SIGNATURE,
-                             "the document is not signed by its leaf certificate's key");
+        return attest_refuse(err, ATTEST_BAD_SIGNATURE, "the payload is not signed by the certificate's key");
     return 0;
 }
