@@ -5,6 +5,7 @@
 
 #include "base/crc32.h"
 #include "base/encoding.h"
+#include "nitro/eif_signature.h"
 
 #include <inttypes.h>
 #include <openssl/evp.h>
@@ -270,13 +271,31 @@ static int measure(const struct image *image, struct eif_measurement *measuremen
     return 0;
 }
 
+static int measure_signature(const struct image *image, struct eif_measurement *measurement,
+                             struct error *err)
+{
+    struct eif_signer signer;
+    size_t i = 0;
+    while (i < image->count && image->sections[i].type != SIGNATURE)
+        i++;
+    if (i == image->count)
+        return 0;
+    const struct section *section = &image->sections[i];
+    if (eif_signature_verify(section->data, section->len, measurement->pcr0, &signer, err) < 0)
+        return error_wrap(err, "section %zu (signature) at offset %zu", i,
+                          (size_t)(section->data - image->data) - SECTION_HEADER_BYTES);
+    extend(signer.sha384, measurement->pcr8);
+    measurement->is_signed = true;
+    measurement->signer_not_before_ms = signer.not_before_ms;
+    measurement->signer_not_after_ms = signer.not_after_ms;
+    return 0;
+}
+
 int eif_measure(const void *data, size_t len, struct eif_measurement *ret, struct error *err)
 {
     struct image image = {.data = data, .len = len};
     if (check_header(data, len, err) < 0 || read_layout(&image, err) < 0)
         return -1;
-    if (image.counts[SIGNATURE] > 0)
-        return malformed(err, "the image is signed, which is not supported");
     struct eif_measurement measurement = {
         .arch = read_be(image.data + AT_FLAGS, 2) & FLAG_ARM64 ? EIF_ARM64 : EIF_X86_64,
         .version = (uint16_t)read_be(image.data + AT_VERSION, 2),
@@ -286,7 +305,7 @@ int eif_measure(const void *data, size_t len, struct eif_measurement *ret, struc
         .ramdisk_count = image.counts[RAMDISK],
         .has_metadata = image.counts[METADATA] > 0,
     };
-    if (measure(&image, &measurement, err) < 0)
+    if (measure(&image, &measurement, err) < 0 || measure_signature(&image, &measurement, err) < 0)
         return -1;
     *ret = measurement;
     return 0;

@@ -6,9 +6,11 @@
  * SHA-384(contents)), which is what an attestation document of the running enclave will hold. Contents alone
  * count: header, section headers, metadata and signature are unmeasured. The file is untrusted, and any
  * deviation from the form that AWS's tools write is refused, so that no two readers can see two images in
- * it. A signed image is refused so far. Threads: any.   Ownership: nothing is kept of the input.   Limits:
- * any size of file; memory is constant.   Errors: INVALID with reason MalformedImage or DamagedImage (CRC).
- * Format: aws-nitro- enclaves-image-format 0.8.1, README.md and src/defs/mod.rs. */
+ * it. A signed image must carry a right signature of its PCR0, as nitro-cli asks; who may sign is not
+ * decided here. Threads: any.   Ownership: nothing is kept of the input.   Limits: any size of file; memory
+ * is constant.   Errors: INVALID with reason MalformedImage or DamagedImage (CRC);
+ * UNTRUSTED for the signature, with a reason of cose.h. Format: aws-nitro-enclaves-image-format 0.8.1,
+ * README.md and src/defs/mod.rs. */
 #ifndef TEE_NITRO_EIF_H
 #define TEE_NITRO_EIF_H
 
@@ -34,8 +36,11 @@ struct eif_measurement {
     uint8_t pcr0[EIF_PCR_BYTES];
     uint8_t pcr1[EIF_PCR_BYTES];
     uint8_t pcr2[EIF_PCR_BYTES];
-    bool is_signed;
+    bool is_signed;              /* and the signature has been verified */
     uint8_t pcr8[EIF_PCR_BYTES]; /* zeros unless is_signed, as in the enclave */
+    /* Of the signing certificate; nitro-cli refuses to run an image outside of them. 0 unless is_signed. */
+    int64_t signer_not_before_ms;
+    int64_t signer_not_after_ms;
 };
 
 /* Reads every byte of the file once. */
