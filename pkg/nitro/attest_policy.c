@@ -160,9 +160,8 @@ int attest_policy_check_debug(const struct attest_policy *policy, const struct a
     return 0;
 }
 
-/* Whether the set says which image runs; PCR3 and PCR4 alone do not, nor does a PCR8 that says "not signed".
- */
-static bool set_counts(const struct attest_measurement *set)
+/* PCR3 and PCR4 alone do not say which image runs, nor does a PCR8 that says "not signed". */
+bool attest_measurement_counts(const struct attest_measurement *set)
 {
     uint32_t present = 0;
     for (size_t i = 0; i < set->pcr_count; i++) {
@@ -201,7 +200,7 @@ int attest_policy_check_measurements(const struct attest_policy *policy, const s
         return 0;
     for (size_t i = 0; i < policy->measurement_count; i++) {
         const struct attest_measurement *set = &policy->measurements[i];
-        if (!set_counts(set))
+        if (!attest_measurement_counts(set))
             continue;
         is_any_counted = true;
         if (!set_matches(set, doc))

@@ -82,6 +82,8 @@ MUST_CHECK int attest_policy_check_binding(const struct attest_policy *policy, c
                                            struct error *err);
 MUST_CHECK int attest_policy_check_debug(const struct attest_policy *policy, const struct attest_doc *doc,
                                          struct attest_findings *findings, struct error *err);
+/* Whether the set says which image runs. */
+bool attest_measurement_counts(const struct attest_measurement *set);
 /* No set that counts is no failure: matched stays -1. */
 MUST_CHECK int attest_policy_check_measurements(const struct attest_policy *policy,
                                                 const struct attest_doc *doc,
