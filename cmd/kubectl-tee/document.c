@@ -26,7 +26,7 @@ static bool decode_hex(const char *text, struct buf *ret_document)
 {
     size_t len = strlen(text) / 2;
     CLEANUP(freep) uint8_t *bytes = mem_alloc(len + 1);
-    if (len == 0 || strlen(text) % 2 != 0 || hex_decode(text, bytes, len) < 0)
+    if (len == 0 || hex_decode(text, bytes, len) < 0)
         return false;
     return buf_append(ret_document, bytes, len) == 0;
 }

@@ -50,11 +50,6 @@ static int check_evidence(struct program *program, const struct flags *flags, co
     if (check_load_roots(flags, &roots, err) < 0 || check_run(&input, &arena, check, err) < 0)
         return -1;
     *ret_result = check->result;
-    if (check->difference_count > 0)
-        return error_set(err, ERROR_UNTRUSTED, "StatusMismatch",
-                         "status does not agree with its evidence: %s", check->differences[0]);
-    if (check->reason && strcmp(check->reason, "Lapsed") == 0)
-        return error_set(err, ERROR_UNTRUSTED, "Lapsed", "%.150s", check->message);
     enum attest_reason reason = check->result.reason;
     bool is_about_image = reason == ATTEST_NO_EXPECTED_PCRS || reason == ATTEST_PCR_MISMATCH ||
                           reason == ATTEST_MEASUREMENT_EXPIRED;
@@ -62,6 +57,12 @@ static int check_evidence(struct program *program, const struct flags *flags, co
         return error_set(err, ERROR_UNTRUSTED, "BadEvidence",
                          "the evidence of %.80s is rejected: %.30s: %.120s", object->deployment->key,
                          attest_reason_name(reason), check->result.message);
+    if (check->difference_count > 0)
+        return error_set(err, ERROR_UNTRUSTED, "StatusMismatch",
+                         "status does not agree with its evidence: %s", check->differences[0]);
+    if (check->reason && strcmp(check->reason, "Lapsed") == 0)
+        return error_set(err, ERROR_UNTRUSTED, "Lapsed", "%.100s must not be pinned: its verdict has lapsed",
+                         object->deployment->key);
     return 0;
 }
 

@@ -90,9 +90,10 @@ sim POST "instances/$INSTANCE" '{"enclave":{"clear":true}}' >/dev/null
 end_process controller
 kubectl get teedeployment hello -o json | jq '{status: (.status | .attestation.reason //= null)}' >"$DIR/good.json"
 patch_status() { kubectl patch teedeployment hello --subresource=status --type=merge -p "$1" >/dev/null; }
-tampered() { # tampered NAME LAST PATCH
+tampered() { # tampered NAME LAST PATCH: not verified for that reason, and not pinned at all
   patch_status "$3"
   exits "tampered: $1" 1 "$2" tee_verify hello
+  exits "tampered: $1: not pinned" 1 "error: " kubectl tee pin hello --root "$SIM_ROOT"
   patch_status "$(<"$DIR/good.json")"
 }
 tampered "PCR0" "Rejected: StatusMismatch: status does not agree with its evidence: PCR0 is abab" \
@@ -125,7 +126,7 @@ kubectl apply -f "$DIR/bare.yaml" >/dev/null
 wait_until 60 "the object without expectation is attested" is bare "$(condition Attested reason)" NoExpectedPCRs
 exits "verify: no expectation" 1 "Rejected: NoExpectedPCRs: " tee_verify bare
 expect "pin warns" "warning: this declares what default/bare runs now as expected" kubectl tee pin bare --root "$SIM_ROOT"
-exits "pin: AWS's root did not sign this" 1 "error: " kubectl tee pin bare
+exits "pin: AWS's root did not sign this" 1 "error: the evidence of default/bare is rejected: UntrustedRoot: " kubectl tee pin bare
 kubectl tee pin bare --root "$SIM_ROOT" 2>/dev/null >"$DIR/block.yaml"
 expect "pin: PCR0 is in the block" "sha384: \"$PCR0\"" cat "$DIR/block.yaml"
 sed 's/^/    /' "$DIR/block.yaml" >>"$DIR/bare.yaml"
