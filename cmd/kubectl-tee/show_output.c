@@ -16,9 +16,9 @@ static const char *image_of(const struct object *object)
 static void put_text_condition(const struct object *object, const char *type, int64_t now_ms, struct buf *out)
 {
     const struct condition *condition = condition_find(&object->deployment->status.conditions, type);
-    CLEANUP(buf_done) struct buf value;
     if (!condition)
         return;
+    CLEANUP(buf_done) struct buf value;
     buf_init(&value, OUTPUT_MAX);
     buf_printf(&value, "%s, %s", condition->status, condition->reason ? condition->reason : "no reason");
     if (condition->transition_ms > 0) {

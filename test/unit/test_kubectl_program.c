@@ -323,6 +323,11 @@ static struct fake_reply answer(void *ctx, const char *request)
                 "\"nonceVerified\":true,\"pcrs\":[{\"index\":0,\"sha384\":\"aa\"},{\"index\":1,\"sha384\":"
                 "\"cc\"},"
                 "{\"index\":3,\"sha384\":\"00\"}]}}}")};
+    if (strstr(request, "/new "))
+        return (struct fake_reply){.status = 200,
+                                   .body = mem_strdup("{\"metadata\":{\"namespace\":\"prod\",\"name\":"
+                                                      "\"new\",\"uid\":\"u\",\"resourceVersion\":\"1\"},"
+                                                      "\"spec\":{\"image\":\"r/a@sha256:00\"}}")};
     static const struct {
         const char *name, *body;
         int code;
@@ -405,6 +410,26 @@ static void test_show(void **state)
     fake_api_stop(api);
 }
 
+/* Nothing but a spec: no controller was there yet. */
+static void test_show_without_status(void **state)
+{
+    (void)state;
+    struct fake_api *api = fake_api_start(answer, NULL);
+    CLEANUP(freep) char *config = write_kubeconfig(fake_api_get_port(api));
+    CLEANUP(run_done) struct run shown = {0}, data = {0};
+    run(ARGS("show", "new", "--kubeconfig", config), "", 0, &shown);
+    run(ARGS("show", "new", "--kubeconfig", config, "-oyaml"), "", 0, &data);
+    remove(config);
+    fake_api_stop(api);
+    assert_int_equal(shown.code | data.code, 0);
+    assert_string_equal(shown.out,
+                        "TeeDeployment prod/new\n"
+                        "Image         r/a@sha256:00\n"
+                        "Attestation   none yet; no controller has looked at this object: does one run, "
+                        "and does its selector admit it?\n");
+    assert_string_equal(data.out, "namespace: prod\nname: new\nimage: \"r/a@sha256:00\"\nconditions: []\n");
+}
+
 /* What the server says is said as kubectl says it, on one line. */
 static void test_server_errors(void **state)
 {
@@ -434,9 +459,10 @@ static void test_server_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_usage),        cmocka_unit_test(test_verify_text),
-        cmocka_unit_test(test_verify_forms), cmocka_unit_test(test_measure),
-        cmocka_unit_test(test_show),         cmocka_unit_test(test_server_errors),
+        cmocka_unit_test(test_usage),         cmocka_unit_test(test_verify_text),
+        cmocka_unit_test(test_verify_forms),  cmocka_unit_test(test_measure),
+        cmocka_unit_test(test_show),          cmocka_unit_test(test_show_without_status),
+        cmocka_unit_test(test_server_errors),
     };
     return cmocka_run_group_tests(tests, scene_new, scene_free);
 }
