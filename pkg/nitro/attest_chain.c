@@ -22,6 +22,7 @@ struct member {
 struct path {
     struct member certs[CERTS_MAX];
     int count;
+    EVP_PKEY *root_key; /* borrowed */
 };
 
 static int bad_chain(struct error *err, int depth, const char *what)
@@ -88,6 +89,7 @@ static int load_all(const struct attest_doc *doc, const struct attest_trust *tru
     path->count = (int)doc->cabundle_count + 1;
     struct member *top = &path->certs[path->count - 1];
     top->cert = trust->roots->items[root].cert;
+    path->root_key = trust->roots->items[root].key;
     sha256(doc->cabundle[0].data, doc->cabundle[0].len, top->path);
     for (int depth = path->count - 2; depth >= 0; depth--)
         if (load(doc, trust->cache, path, depth, err) < 0)
@@ -109,7 +111,7 @@ static int check_link(const struct path *path, int depth, struct error *err)
     const struct attest_cert_link *link = &path->certs[depth].link;
     if (!attest_cert_names_issuer(link, issuer))
         return bad_chain(err, depth, "issued by another than the next in the bundle");
-    CLEANUP(keyp) EVP_PKEY *key = p384_key_new(issuer->key);
+    CLEANUP(keyp) EVP_PKEY *key = p384_key_like(path->root_key, issuer->key);
     if (!key)
         return bad_chain(err, depth + 1, "the key is not a point of P-384");
     if (!p384_verify(key, link->signed_part.data, link->signed_part.len, link->signature.data,
@@ -158,7 +160,7 @@ static int describe(const struct path *path, struct attest_chain *ret_chain, str
     const struct attest_cert *leaf = &path->certs[0].cert, *instance = &path->certs[1].cert;
     if (!leaf->cn[0] || !instance->cn[0])
         return attest_refuse(err, ATTEST_BAD_CHAIN, "a certificate has no common name");
-    struct attest_chain chain = {.leaf_key = p384_key_new(leaf->key),
+    struct attest_chain chain = {.leaf_key = p384_key_like(path->root_key, leaf->key),
                                  .leaf_not_after_ms = leaf->not_after_ms};
     if (!chain.leaf_key)
         return bad_chain(err, 0, "the key is not a point of P-384");

@@ -51,8 +51,10 @@ void attest_roots_init(struct attest_roots *roots)
 
 void attest_roots_done(struct attest_roots *roots)
 {
-    for (size_t i = 0; i < roots->count; i++)
+    for (size_t i = 0; i < roots->count; i++) {
         free(roots->items[i].der);
+        EVP_PKEY_free(roots->items[i].key);
+    }
     roots->count = 0;
 }
 
@@ -70,6 +72,11 @@ int attest_roots_add_der(struct attest_roots *roots, const void *der, size_t len
                          "not the root of attestation chains: issued by another");
     if (!cert.is_ca || !cert.may_sign_certificates)
         return error_set(err, ERROR_INVALID, "Invalid", "not the root of attestation chains: not a CA");
+    EVP_PKEY *key = p384_key_new(cert.key);
+    if (!key)
+        return error_set(err, ERROR_INVALID, "Invalid",
+                         "not the root of attestation chains: the key is not a point of P-384");
+    roots->items[roots->count].key = key;
     roots->items[roots->count].der = mem_dup(der, len);
     roots->items[roots->count].len = len;
     roots->items[roots->count].cert = cert;

@@ -21,6 +21,7 @@ struct attest_roots {
         uint8_t *der;
         size_t len;
         struct attest_cert cert;
+        EVP_PKEY *key;
     } items[ATTEST_ROOTS_MAX];
     size_t count;
 };

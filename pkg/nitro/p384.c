@@ -36,6 +36,15 @@ EVP_PKEY *p384_key_new(const uint8_t point[P384_POINT_BYTES])
     return key;
 }
 
+EVP_PKEY *p384_key_like(EVP_PKEY *other, const uint8_t point[P384_POINT_BYTES])
+{
+    EVP_PKEY *key = point[0] == 0x04 ? EVP_PKEY_dup(other) : NULL;
+    if (key && EVP_PKEY_set1_encoded_public_key(key, point, P384_POINT_BYTES) == 1)
+        return key;
+    EVP_PKEY_free(key);
+    return NULL;
+}
+
 bool p384_verify(EVP_PKEY *key, const void *message, size_t len, const uint8_t *signature,
                  size_t signature_len)
 {
