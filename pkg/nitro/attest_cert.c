@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { SERIAL_MAX = 21, CONSTRUCTED = 0x20, CONTEXT = DER_CONTEXT_0 };
+enum { SERIAL_MAX = 21, CONSTRUCTED = 0x20, CONTEXT = DER_CONTEXT_0, UNCOMPRESSED = 0x04 };
 
 /* SEQUENCE { ecdsa-with-SHA384 }, no parameters (RFC 5758, 3.2). */
 static const uint8_t signature_algorithm[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03};
@@ -182,7 +182,7 @@ static int read_key(struct parse *parse)
         !der_equals(&algorithm, key_algorithm, sizeof(key_algorithm)))
         return bad(parse, "the key is not P-384");
     if (der_expect(&inside, DER_BIT_STRING, &bits) < 0 || !der_is_at_end(&inside) ||
-        get_bytes(&bits, &point) < 0 || point.len != P384_POINT_BYTES)
+        get_bytes(&bits, &point) < 0 || point.len != P384_POINT_BYTES || point.data[0] != UNCOMPRESSED)
         return bad(parse, "the key is not P-384");
     memcpy(parse->cert.key, point.data, P384_POINT_BYTES);
     return 0;

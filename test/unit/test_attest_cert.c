@@ -259,6 +259,22 @@ static void test_one_thing_changed(void **state)
     }
 }
 
+/* The hybrid form of X9.62: a point that OpenSSL takes, and nobody writes. */
+static void test_hybrid_point(void **state)
+{
+    struct scene *scene = *state;
+    struct attest_cert cert;
+    static const uint8_t head[] = {0x03, 0x62, 0x00, 0x04};
+    uint8_t bytes[CERT_MAX];
+    scene_reset(scene);
+    struct pki_span der = scene_chain(scene)->der[PKI_LEAF];
+    memcpy(bytes, der.data, der.len);
+    size_t at = (size_t)(find_bytes(der, head, sizeof(head), 0) - (const uint8_t *)der.data);
+    uint8_t last = bytes[at + sizeof(head) + P384_POINT_BYTES - 2];
+    bytes[at + 3] = (uint8_t)(0x06 | (last & 1));
+    assert_string_equal(parse((struct pki_span){bytes, der.len}, &cert), KEY_TEXT);
+}
+
 static void test_chain_is_read_as_openssl_reads_it(void **state)
 {
     struct scene *scene = *state;
@@ -382,6 +398,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_thing_changed),
+        cmocka_unit_test(test_hybrid_point),
         cmocka_unit_test(test_chain_is_read_as_openssl_reads_it),
         cmocka_unit_test(test_lengths_outside),
         cmocka_unit_test(test_every_flipped_bit),
