@@ -46,6 +46,10 @@ static const struct flag flags[] = {
      "start without AWS_NITRO_AMI_ID"},
     {"read-only", SWITCH, AT(read_only), 0, 0, "", "report status; change neither finalizers nor EC2"},
     {"max-launches-per-hour", NUMBER, AT(max_launches_per_hour), 1, 1000, "N", "per object (default 6)"},
+    {"max-launches-per-hour-total", NUMBER, AT(max_launches_per_hour_total), 1, 10000, "N",
+     "of all objects together (default 60)"},
+    {"max-instances", NUMBER, AT(max_instances), 1, 50000, "N",
+     "of all objects together (default: no limit)"},
     {"log-level", LEVEL, 0, 0, 0, "LEVEL", "error, warn, info or debug (default info)"},
     {"log-format", FORMAT, 0, 0, 0, "FORMAT", "json or text (default json)"},
     {"version", SWITCH, AT(show_version), 0, 0, "", "print the version"},
@@ -148,6 +152,7 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
                               .inventory_interval_s = 60,
                               .attestation_port = 1300,
                               .max_launches_per_hour = 6,
+                              .max_launches_per_hour_total = 60,
                               .log_level = LOG_LEVEL_INFO,
                               .log_format = LOG_FORMAT_JSON};
     for (int i = 1; i < argc; i++)

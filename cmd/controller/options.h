@@ -37,6 +37,8 @@ struct options {
     bool require_ami_per_object;
     bool read_only;
     int max_launches_per_hour;
+    int max_launches_per_hour_total;
+    int max_instances; /* 0 = no limit */
     enum log_level log_level;
     enum log_format log_format;
     bool show_version;

@@ -83,22 +83,25 @@ static void make_config(struct controller *controller)
 {
     const struct nitro_config *nitro = &controller->nitro_config;
     const struct options *options = controller->options;
-    controller->config = (struct reconcile_config){.ami_id = nitro->ami_id,
-                                                   .instance_type = nitro->instance_type,
-                                                   .subnet_id = nitro->subnet_id,
-                                                   .security_group_id = nitro->security_group_id,
-                                                   .key_name = nitro->key_name,
-                                                   .iam_instance_profile = nitro->iam_instance_profile,
-                                                   .cpu_count = nitro->cpu_count,
-                                                   .memory_mib = nitro->memory_mib,
-                                                   .attestation_port = options->attestation_port,
-                                                   .roots_digest = controller->roots_digest,
-                                                   .allow_debug = options->allow_debug,
-                                                   .allow_unmeasured = options->allow_unmeasured,
-                                                   .allow_adoption = options->allow_adoption,
-                                                   .read_only = options->read_only,
-                                                   .lease_min_ms = lease_min_ms(options),
-                                                   .max_launches_per_hour = options->max_launches_per_hour};
+    controller->config =
+        (struct reconcile_config){.ami_id = nitro->ami_id,
+                                  .instance_type = nitro->instance_type,
+                                  .subnet_id = nitro->subnet_id,
+                                  .security_group_id = nitro->security_group_id,
+                                  .key_name = nitro->key_name,
+                                  .iam_instance_profile = nitro->iam_instance_profile,
+                                  .cpu_count = nitro->cpu_count,
+                                  .memory_mib = nitro->memory_mib,
+                                  .attestation_port = options->attestation_port,
+                                  .roots_digest = controller->roots_digest,
+                                  .allow_debug = options->allow_debug,
+                                  .allow_unmeasured = options->allow_unmeasured,
+                                  .allow_adoption = options->allow_adoption,
+                                  .read_only = options->read_only,
+                                  .lease_min_ms = lease_min_ms(options),
+                                  .max_launches_per_hour = options->max_launches_per_hour,
+                                  .max_launches_per_hour_total = options->max_launches_per_hour_total,
+                                  .max_instances = options->max_instances};
 }
 
 static void want_inventory(void *ctx)

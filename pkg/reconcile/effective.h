@@ -25,7 +25,9 @@ struct reconcile_config {
     bool allow_unmeasured;
     bool allow_adoption;
     bool read_only;
-    int max_launches_per_hour;
+    int max_launches_per_hour; /* of one object */
+    int max_launches_per_hour_total;
+    int max_instances;    /* 0 = no limit */
     int64_t lease_min_ms; /* no change is begun with less of the lease left */
 };
 

@@ -76,10 +76,15 @@ static int record_attempt(struct pass *pass, struct error *err)
 {
     if (check_fence(pass, err) < 0)
         return -1;
-    struct ledger *ledger = &pass->next.status.launch;
-    if (ledger->token || ledger->instance_id)
-        ledger_close(ledger, "Terminated", NULL, pass->now.wall_ms);
-    ledger_begin(ledger, &pass->next, &pass->effective, &pass->arena, pass->now.wall_ms);
+    struct ledger ledger = pass->next.status.launch;
+    if (ledger.token || ledger.instance_id)
+        ledger_close(&ledger, "Terminated", NULL, pass->now.wall_ms);
+    ledger_begin(&ledger, &pass->next, &pass->effective, &pass->arena, pass->now.wall_ms);
+    if (!fleet_admit(pass->fleet, ledger.token, pass->now)) {
+        pass->wait_ms = PASS_WAIT_MS; /* others were quicker; the next pass sees and says it */
+        return 0;
+    }
+    pass->next.status.launch = ledger;
     pass->memory->is_token_spent = false;
     pass->memory->found.id[0] = '\0';
     return 0;
@@ -119,6 +124,7 @@ static int launch_failed(struct pass *pass, struct error *err)
         pass->memory->is_token_spent = true;
     if (!result)
         return error_wrap(err, "launching");
+    fleet_release(pass->fleet, pass->next.status.launch.token);
     ledger_close(&pass->next.status.launch, result, arena_strdup(&pass->arena, err->text), pass->now.wall_ms);
     bool is_short = err->kind == ERROR_CAPACITY;
     log_warn(&pass->log, "Launch was refused", STR("result", result), STR("error", err->text));

@@ -24,6 +24,7 @@ struct inventory {
     uint64_t mark;
     int64_t pass_begin_ms;
     int64_t completed_ms;
+    size_t live_count; /* at the end of the last complete pass */
 };
 
 const char *const host_state_names[6] = {"pending", "running",       "stopping",
@@ -129,12 +130,14 @@ static struct changes sweep(struct inventory *inventory)
     LOCK_SCOPE(&inventory->mutex);
     struct changes changes = {0};
     struct hmap_iter iter = {0};
+    inventory->live_count = 0;
     while (hmap_next(&inventory->by_id, &iter)) {
         struct entry *entry = iter.value;
         bool is_gone = entry->mark != inventory->mark;
         if (is_gone || entry->is_changed)
             changes_add(&changes, entry->host.deployment_id);
         entry->is_changed = false;
+        inventory->live_count += !is_gone && host_is_live(&entry->host);
         if (!is_gone)
             continue;
         unlink_entry(inventory, entry);
@@ -164,6 +167,12 @@ size_t inventory_count(struct inventory *inventory)
 {
     LOCK_SCOPE(&inventory->mutex);
     return inventory->by_id.count;
+}
+
+size_t inventory_count_live(struct inventory *inventory)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    return inventory->live_count;
 }
 
 size_t inventory_find(struct inventory *inventory, const char *deployment_id, struct host *ret_hosts,

@@ -24,6 +24,8 @@ void inventory_end(struct inventory *inventory, void (*changed)(void *ctx, const
 /* Begin of the last complete pass, 0 = there was none. */
 int64_t inventory_completed_ms(struct inventory *inventory);
 size_t inventory_count(struct inventory *inventory);
+/* At the end of the last complete pass, without those that end or have ended. */
+size_t inventory_count_live(struct inventory *inventory);
 /* Up to max hosts that carry the deployment id. */
 size_t inventory_find(struct inventory *inventory, const char *deployment_id, struct host *ret_hosts,
                       size_t max);

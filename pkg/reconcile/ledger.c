@@ -205,6 +205,19 @@ int ledger_launches_in_hour(const struct ledger *ledger, int64_t wall_ms)
     return count;
 }
 
+int64_t ledger_budget_frees_ms(const struct ledger *ledger, int64_t wall_ms)
+{
+    int64_t since_ms = wall_ms - HOUR_MS, oldest_ms = wall_ms;
+    if (ledger->instance_id && ledger->started_ms > since_ms)
+        oldest_ms = ledger->started_ms;
+    for (size_t i = 0; i < ledger->history_count; i++) {
+        const struct ledger_past *past = &ledger->history[i];
+        if (past->instance_id && past->started_ms > since_ms && past->started_ms < oldest_ms)
+            oldest_ms = past->started_ms;
+    }
+    return oldest_ms + HOUR_MS;
+}
+
 int ledger_failures(const struct ledger *ledger)
 {
     int count = 0;

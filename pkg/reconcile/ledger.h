@@ -31,6 +31,8 @@ void ledger_begin(struct ledger *ledger, const struct teedeployment *want, const
                   struct arena *arena, int64_t wall_ms);
 /* Attempts of the last hour that returned an instance id. */
 int ledger_launches_in_hour(const struct ledger *ledger, int64_t wall_ms);
+/* Wall time at which the oldest of those is an hour old. */
+int64_t ledger_budget_frees_ms(const struct ledger *ledger, int64_t wall_ms);
 /* Attempts in a row, the newest back, that ended without an instance. */
 int ledger_failures(const struct ledger *ledger);
 /* Wall time before which no next attempt is begun; 0 = at once. */

@@ -137,4 +137,6 @@ void observe(const struct observe_input *in, struct observed *ret_seen)
     add_found(memory, in->inventory, in->now, seen);
     sort_hosts(ledger, seen);
     seen->attempt = judge_attempt(in, seen);
+    if (in->fleet)
+        fleet_look(in->fleet, in->now, &seen->fleet);
 }

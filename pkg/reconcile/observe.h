@@ -6,6 +6,7 @@
 #ifndef TEE_RECONCILE_OBSERVE_H
 #define TEE_RECONCILE_OBSERVE_H
 
+#include "reconcile/fleet.h"
 #include "reconcile/inventory.h"
 #include "reconcile/plan.h"
 #include "reconcile/store.h"
@@ -13,6 +14,7 @@
 struct observe_input {
     struct store *store;
     struct inventory *inventory;
+    struct fleet *fleet; /* NULL: no limits are looked at */
     const struct teedeployment *want;
     struct memory *memory;
     struct moment now;

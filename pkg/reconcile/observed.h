@@ -69,6 +69,15 @@ struct memory {
     int64_t adoption_looked_ms; /* monotonic; 0 = never */
 };
 
+/* How all objects together stand against their limits; see fleet.h. */
+struct fleet_view {
+    bool is_spent; /* launches of the last hour */
+    bool is_full;  /* instances */
+    int launches_in_hour;
+    int64_t next_launch_ms; /* wall, with is_spent */
+    int instances;
+};
+
 enum attempt_state {
     ATTEMPT_NONE,    /* none was ever written */
     ATTEMPT_OPEN,    /* written, outcome unknown, no instance known */
@@ -89,6 +98,7 @@ struct observed {
     size_t host_count;
     size_t live_count;
     enum attempt_state attempt;
+    struct fleet_view fleet;
     const struct memory *memory;
 };
 

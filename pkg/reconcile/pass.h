@@ -9,12 +9,14 @@
 #define TEE_RECONCILE_PASS_H
 
 #include "base/log.h"
+#include "reconcile/fleet.h"
 #include "reconcile/observe.h"
 #include "reconcile/plan.h"
 #include "reconcile/reconciler.h"
 
 struct pass {
     const struct reconciler_options *options;
+    struct fleet *fleet;
     struct log log;
     struct teedeployment *want; /* a reference */
     struct teedeployment *live; /* of the fence, or NULL */

@@ -133,10 +133,15 @@ bool plan_is_boot_overdue(const struct plan_input *in)
            in->now.wall_ms > host->launch_ms + (int64_t)in->effective->boot_seconds * 1000;
 }
 
-bool plan_budget_is_spent(const struct plan_input *in)
+bool plan_own_budget_is_spent(const struct plan_input *in)
 {
     return ledger_launches_in_hour(&in->want->status.launch, in->now.wall_ms) >=
            in->config->max_launches_per_hour;
+}
+
+bool plan_budget_is_spent(const struct plan_input *in)
+{
+    return plan_own_budget_is_spent(in) || in->seen->fleet.is_spent;
 }
 
 /* One look-up a minute at most, so that two empty ones prove something. */
@@ -305,7 +310,7 @@ static bool row_launch(const struct plan_input *in, struct plan *ret)
     if (in->seen->attempt == ATTEMPT_ENDING)
         return true;
     int64_t wait_ms = ledger_not_before_ms(ledger) - in->now.wall_ms;
-    if (plan_budget_is_spent(in))
+    if (plan_budget_is_spent(in) || in->seen->fleet.is_full)
         *ret = wait_for(9, 60 * 1000);
     else if (wait_ms > 0 && !plan_is_requested(in))
         *ret = wait_for(9, wait_ms);

@@ -22,6 +22,7 @@ struct reconciler {
     struct reconciler_options options;
     pthread_mutex_t mutex;
     struct hmap memories; /* key -> struct memory */
+    struct fleet *fleet;
 };
 
 struct reconciler *reconciler_new(const struct reconciler_options *options)
@@ -30,6 +31,7 @@ struct reconciler *reconciler_new(const struct reconciler_options *options)
     reconciler->options = *options;
     mutex_init(&reconciler->mutex);
     hmap_init(&reconciler->memories);
+    reconciler->fleet = fleet_new(options->config, options->store, options->inventory);
     return reconciler;
 }
 
@@ -38,6 +40,7 @@ struct reconciler *reconciler_free(struct reconciler *reconciler)
     if (!reconciler)
         return NULL;
     hmap_done(&reconciler->memories, free);
+    fleet_free(reconciler->fleet);
     pthread_mutex_destroy(&reconciler->mutex);
     free(reconciler);
     return NULL;
@@ -74,6 +77,7 @@ void pass_observe(struct pass *pass)
 {
     struct observe_input input = {.store = pass->options->store,
                                   .inventory = pass->options->inventory,
+                                  .fleet = pass->fleet,
                                   .want = &pass->next,
                                   .memory = pass->memory,
                                   .now = pass->now,
@@ -212,6 +216,7 @@ static int pass_run(struct pass *pass, struct error *err)
 static void pass_init(struct pass *pass, struct reconciler *reconciler, struct teedeployment *want)
 {
     *pass = (struct pass){.options = &reconciler->options,
+                          .fleet = reconciler->fleet,
                           .log = {.field = STR("object", want->key)},
                           .want = want,
                           .next = *want,

@@ -99,6 +99,41 @@ static struct verdict host_after_end(const struct builder *builder, const struct
                                          last->reason ? last->reason : "The launch failed", at)};
 }
 
+/* How the last launches ended, the newest first: why the budget is spent. */
+static const char *last_causes(const struct builder *builder)
+{
+    enum { CAUSES_MAX = 5 };
+    const struct ledger *ledger = &builder->in->want->status.launch;
+    const char *text = "";
+    for (size_t i = 0; i < ledger->history_count && i < CAUSES_MAX; i++) {
+        const struct ledger_past *past = &ledger->history[ledger->history_count - 1 - i];
+        text = arena_printf(builder->arena, "%s%s%d: %s", text, i > 0 ? ", " : "", past->attempt,
+                            past->result ? past->result : "unknown");
+    }
+    return text;
+}
+
+static const char *budget_text(const struct builder *builder)
+{
+    const struct plan_input *in = builder->in;
+    bool is_own = plan_own_budget_is_spent(in);
+    char at[TIME_TEXT_SIZE];
+    time_format(is_own ? ledger_budget_frees_ms(&in->want->status.launch, in->now.wall_ms)
+                       : in->seen->fleet.next_launch_ms,
+                at);
+    if (!is_own)
+        return arena_printf(
+            builder->arena,
+            "%d launches of all objects within the last hour (--max-launches-per-hour-total); "
+            "next launch not before %s",
+            in->seen->fleet.launches_in_hour, at);
+    return arena_printf(
+        builder->arena,
+        "%d launches within the last hour (--max-launches-per-hour); next launch not before %s; "
+        "how the last ended: %s",
+        ledger_launches_in_hour(&in->want->status.launch, in->now.wall_ms), at, last_causes(builder));
+}
+
 static struct verdict host_launched(const struct builder *builder)
 {
     const struct plan_input *in = builder->in;
@@ -122,8 +157,13 @@ static struct verdict host_launched(const struct builder *builder)
     if (!plan_wants_running(in))
         return (struct verdict){"False", "Stopped", "Nothing is launched while desiredState is Stopped"};
     if (plan_budget_is_spent(in))
-        return (struct verdict){"False", "LaunchBudgetExhausted",
-                                "Too many launches within the last hour; see status.launch.history"};
+        return (struct verdict){"False", "LaunchBudgetExhausted", budget_text(builder)};
+    if (in->seen->fleet.is_full)
+        return (struct verdict){
+            "False", "QuotaExceeded",
+            arena_printf(builder->arena,
+                         "%d instances run, and --max-instances allows %d; nothing is launched",
+                         in->seen->fleet.instances, in->config->max_instances)};
     return last ? host_after_end(builder, last)
                 : (struct verdict){"False", "Pending", "No instance was launched yet"};
 }

@@ -174,6 +174,34 @@ static void capacity_short(struct world *world)
     world_settle(world);
 }
 
+/* Two launches an hour for all: the third object waits, says until when, and has its turn. */
+static void budget_of_all(struct world *world)
+{
+    world->config.max_launches_per_hour_total = 2;
+    world_apply(world, "a", running);
+    world_settle(world);
+    world_apply(world, "b", running);
+    world_settle(world);
+    world_apply(world, "c", running);
+    world_run(world, 120 * 1000);
+    world_say(world, "an hour later");
+    world_run(world, 3600 * 1000);
+    world_settle(world);
+}
+
+/* One instance for all: the second object waits until the first one's host is gone. */
+static void instances_of_all(struct world *world)
+{
+    world->config.max_instances = 1;
+    up(world);
+    world_apply(world, "b", running);
+    world_run(world, 120 * 1000);
+    world_say(world, "the first object is deleted");
+    world_delete(world, "a");
+    world_run(world, 180 * 1000);
+    world_settle(world);
+}
+
 static void launch_refused(struct world *world)
 {
     world->run_error = "InvalidAMIID.NotFound";
@@ -381,6 +409,8 @@ static const struct story stories[] = {
     {"row-07-wants-stopped", wants_stopped_from_the_start, false},
     {"row-08-adopted", adopted, false},
     {"row-09-capacity-short", capacity_short, false},
+    {"row-09-budget-of-all", budget_of_all, false},
+    {"row-09-instances-of-all", instances_of_all, false},
     {"row-09-refused", launch_refused, false},
     {"row-09-throttled", launch_throttled, false},
     {"row-09-denied", launch_denied, false},

@@ -104,6 +104,7 @@ void world_init(struct world *world)
                                               .cluster_id = "cluster-1",
                                               .roots_digest = "roots",
                                               .max_launches_per_hour = 6,
+                                              .max_launches_per_hour_total = 60,
                                               .lease_min_ms = 3000};
     world->lease_ms = 15000;
     world->version = 100;

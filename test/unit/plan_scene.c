@@ -81,6 +81,7 @@ void plan_scene_init(struct plan_scene *scene, const struct scene_input *input)
                                               .cluster_id = "cluster",
                                               .roots_digest = "roots",
                                               .max_launches_per_hour = 6,
+                                              .max_launches_per_hour_total = 60,
                                               .lease_min_ms = 3000};
     scene->want = make_object(input, &scene->config);
     effective_fill(&scene->want->spec, &scene->config, &scene->arena, &scene->effective);

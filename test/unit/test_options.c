@@ -52,6 +52,8 @@ static void test_defaults(void **state)
     assert_int_equal(options.inventory_interval_s, 60);
     assert_int_equal(options.attestation_port, 1300);
     assert_int_equal(options.max_launches_per_hour, 6);
+    assert_int_equal(options.max_launches_per_hour_total, 60);
+    assert_int_equal(options.max_instances, 0);
     assert_int_equal(options.root_count, 0);
     assert_int_equal(options.log_level, LOG_LEVEL_INFO);
     assert_int_equal(options.log_format, LOG_FORMAT_JSON);
@@ -138,6 +140,8 @@ static const struct {
     {"--inventory-interval", AT(inventory_interval_s), 1, 3600, NULL},
     {"--attestation-port", AT(attestation_port), 1, 65535, NULL},
     {"--max-launches-per-hour", AT(max_launches_per_hour), 1, 1000, NULL},
+    {"--max-launches-per-hour-total", AT(max_launches_per_hour_total), 1, 10000, NULL},
+    {"--max-instances", AT(max_instances), 1, 50000, NULL},
 };
 
 /* Both bounds are taken, in both spellings. */
@@ -266,7 +270,7 @@ static void test_help(void **state)
     size_t lines = 0;
     for (const char *at = strstr(text, "\n  --"); at; at = strstr(at + 1, "\n  --"))
         lines++;
-    assert_int_equal(lines, 24); /* 6 texts, 8 switches, 7 numbers, root, level, format */
+    assert_int_equal(lines, 26); /* 6 texts, 8 switches, 9 numbers, root, level, format */
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         assert_non_null(strstr(text, numbers[i].flag));
 }

@@ -63,6 +63,16 @@ static void budget_of_none(struct plan_scene *scene)
     scene->config.max_launches_per_hour = 0;
 }
 
+static void fleet_spent(struct plan_scene *scene)
+{
+    scene->seen.fleet.is_spent = true;
+}
+
+static void fleet_full(struct plan_scene *scene)
+{
+    scene->seen.fleet.is_full = true;
+}
+
 static void may_adopt(struct plan_scene *scene)
 {
     scene->config.allow_adoption = true;
@@ -337,6 +347,18 @@ static void test_launching(void **state)
         {"budget spent",
          {.attempt = ATTEMPT_NONE},
          budget_of_none,
+         .row = 9,
+         .action = PLAN_NONE,
+         .look_ms = 60 * 1000},
+        {"budget of all spent",
+         {.attempt = ATTEMPT_NONE},
+         fleet_spent,
+         .row = 9,
+         .action = PLAN_NONE,
+         .look_ms = 60 * 1000},
+        {"as many instances as may be",
+         {.attempt = ATTEMPT_NONE},
+         fleet_full,
          .row = 9,
          .action = PLAN_NONE,
          .look_ms = 60 * 1000},

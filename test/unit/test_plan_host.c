@@ -66,6 +66,18 @@ static void other_hash_no_budget(struct plan_scene *scene)
     budget_of_none(scene);
 }
 
+static void other_hash_fleet_spent(struct plan_scene *scene)
+{
+    other_hash(scene);
+    scene->seen.fleet.is_spent = true;
+}
+
+static void other_hash_fleet_full(struct plan_scene *scene)
+{
+    other_hash(scene);
+    scene->seen.fleet.is_full = true;
+}
+
 static void subnet_b(struct plan_scene *scene)
 {
     snprintf(scene->seen.hosts[0].subnet_id, sizeof(scene->seen.hosts[0].subnet_id), "subnet-b");
@@ -96,6 +108,16 @@ static void test_drift(void **state)
          other_hash,
          .row = 16,
          .action = PLAN_NONE},
+        {"no budget of all for the successor",
+         {VERIFIED},
+         other_hash_fleet_spent,
+         .row = 16,
+         .action = PLAN_NONE},
+        {"a successor is no instance more",
+         {VERIFIED},
+         other_hash_fleet_full,
+         .row = 10,
+         .action = PLAN_TERMINATE},
         {"no budget for the successor", {VERIFIED}, other_hash_no_budget, .row = 16, .action = PLAN_NONE},
         {"a stopped host that should stay stopped",
          {.spec = STOPPED, .status = LEDGER_LIVE, ALIVE(HOST_STOPPED)},

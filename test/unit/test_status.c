@@ -58,6 +58,11 @@ static void no_budget(struct plan_scene *scene)
     scene->config.max_launches_per_hour = 0;
 }
 
+static void fleet_full(struct plan_scene *scene)
+{
+    scene->seen.fleet = (struct fleet_view){.is_full = true, .instances = 7};
+}
+
 #define ENDED(result)                                                                                        \
     "\"launch\":{\"attempt\":1,\"hash\":\"@HASH\",\"history\":[{\"attempt\":1,\"result\":\"" result          \
     "\",\"reason\":\"EC2 said so\",\"endedAt\":\"2026-01-01T11:59:58Z\"}]}"
@@ -113,6 +118,12 @@ static const struct status_case cases[] = {
      no_budget,
      "Provisioning",
      "False/LaunchBudgetExhausted",
+     "Reconciling"},
+    {"as many instances as may be",
+     {.attempt = ATTEMPT_NONE},
+     fleet_full,
+     "Provisioning",
+     "False/QuotaExceeded",
      "Reconciling"},
     {"pending",
      {.status = LEDGER_LIVE, ALIVE(HOST_PENDING)},

@@ -1,0 +1,164 @@
+/* See fleet.h. Nothing is called under the mutex but store and inventory, which call nobody. */
+#include "reconcile/fleet.h"
+
+#include "base/hmap.h"
+#include "base/mem.h"
+#include "base/thread.h"
+
+#include <stdlib.h>
+
+enum { HOUR_MS = 3600 * 1000, SCAN_MS = 60 * 1000 };
+
+struct launch {
+    int64_t started_ms;  /* wall */
+    int64_t admitted_ms; /* monotonic; 0 = from a ledger */
+};
+
+struct fleet {
+    const struct reconcile_config *config;
+    struct store *store;
+    struct inventory *inventory;
+    pthread_mutex_t mutex;
+    struct hmap launches; /* token -> struct launch */
+    int64_t scanned_ms;   /* monotonic; 0 = never */
+};
+
+struct fleet *fleet_new(const struct reconcile_config *config, struct store *store,
+                        struct inventory *inventory)
+{
+    struct fleet *fleet = mem_calloc(1, sizeof(*fleet));
+    *fleet = (struct fleet){.config = config, .store = store, .inventory = inventory};
+    mutex_init(&fleet->mutex);
+    hmap_init(&fleet->launches);
+    return fleet;
+}
+
+struct fleet *fleet_free(struct fleet *fleet)
+{
+    if (!fleet)
+        return NULL;
+    hmap_done(&fleet->launches, free);
+    pthread_mutex_destroy(&fleet->mutex);
+    free(fleet);
+    return NULL;
+}
+
+static void note(struct fleet *fleet, const char *token, const struct launch *launch)
+{
+    if (!token || hmap_get(&fleet->launches, token))
+        return;
+    struct launch *copy = mem_alloc(sizeof(*copy));
+    *copy = *launch;
+    hmap_set(&fleet->launches, token, copy);
+}
+
+static void note_ledger(struct fleet *fleet, const struct ledger *ledger, int64_t since_ms)
+{
+    if (ledger->instance_id && ledger->started_ms > since_ms)
+        note(fleet, ledger->token, &(struct launch){.started_ms = ledger->started_ms});
+    for (size_t i = 0; i < ledger->history_count; i++) {
+        const struct ledger_past *past = &ledger->history[i];
+        if (past->instance_id && past->started_ms > since_ms)
+            note(fleet, past->token, &(struct launch){.started_ms = past->started_ms});
+    }
+}
+
+struct scan {
+    struct fleet *fleet;
+    int64_t since_ms;
+};
+
+static void scan_key(void *ctx, const char *key)
+{
+    const struct scan *scan = ctx;
+    struct teedeployment *object = store_get(scan->fleet->store, key);
+    if (object)
+        note_ledger(scan->fleet, &object->status.launch, scan->since_ms);
+    teedeployment_unref(object);
+}
+
+static void forget_old(struct fleet *fleet, struct moment now)
+{
+    struct hmap_iter iter = {0};
+    while (hmap_next(&fleet->launches, &iter)) {
+        const struct launch *launch = iter.value;
+        if (launch->started_ms <= now.wall_ms - HOUR_MS)
+            free(hmap_remove(&fleet->launches, iter.key));
+    }
+}
+
+/* Old launches stay until it matters: every pass asks, and few are near a limit. */
+static void refresh(struct fleet *fleet, struct moment now)
+{
+    bool is_scan_due = fleet->scanned_ms == 0 || now.mono_ms - fleet->scanned_ms >= SCAN_MS;
+    if (is_scan_due || (int)fleet->launches.count >= fleet->config->max_launches_per_hour_total)
+        forget_old(fleet, now);
+    if (!is_scan_due)
+        return;
+    struct scan scan = {fleet, now.wall_ms - HOUR_MS};
+    fleet->scanned_ms = now.mono_ms;
+    store_each_key(fleet->store, scan_key, &scan);
+}
+
+/* Admitted after the last complete look at EC2 was begun: perhaps not in it. */
+static int count_unseen(struct fleet *fleet)
+{
+    int64_t completed_ms = inventory_completed_ms(fleet->inventory);
+    struct hmap_iter iter = {0};
+    int count = 0;
+    while (hmap_next(&fleet->launches, &iter)) {
+        const struct launch *launch = iter.value;
+        count += launch->admitted_ms > 0 && launch->admitted_ms >= completed_ms;
+    }
+    return count;
+}
+
+static int64_t oldest_ms(const struct fleet *fleet)
+{
+    struct hmap_iter iter = {0};
+    int64_t oldest_ms = INT64_MAX;
+    while (hmap_next(&fleet->launches, &iter)) {
+        const struct launch *launch = iter.value;
+        if (launch->started_ms < oldest_ms)
+            oldest_ms = launch->started_ms;
+    }
+    return oldest_ms;
+}
+
+static struct fleet_view look(struct fleet *fleet, struct moment now)
+{
+    const struct reconcile_config *config = fleet->config;
+    refresh(fleet, now);
+    struct fleet_view view = {.launches_in_hour = (int)fleet->launches.count};
+    view.is_spent = view.launches_in_hour >= config->max_launches_per_hour_total;
+    if (view.is_spent)
+        view.next_launch_ms = oldest_ms(fleet) + HOUR_MS;
+    if (config->max_instances == 0)
+        return view;
+    view.instances = (int)inventory_count_live(fleet->inventory) + count_unseen(fleet);
+    view.is_full = view.instances >= config->max_instances;
+    return view;
+}
+
+void fleet_look(struct fleet *fleet, struct moment now, struct fleet_view *ret_view)
+{
+    LOCK_SCOPE(&fleet->mutex);
+    *ret_view = look(fleet, now);
+}
+
+bool fleet_admit(struct fleet *fleet, const char *token, struct moment now)
+{
+    LOCK_SCOPE(&fleet->mutex);
+    struct fleet_view view = look(fleet, now);
+    if (view.is_spent || view.is_full)
+        return false;
+    note(fleet, token, &(struct launch){.started_ms = now.wall_ms, .admitted_ms = now.mono_ms});
+    return true;
+}
+
+void fleet_release(struct fleet *fleet, const char *token)
+{
+    LOCK_SCOPE(&fleet->mutex);
+    if (token)
+        free(hmap_remove(&fleet->launches, token));
+}

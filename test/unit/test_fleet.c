@@ -1,0 +1,195 @@
+/* The limits over all objects: what counts, once each, for an hour. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "reconcile/fleet.h"
+
+enum { HOUR_MS = 3600 * 1000 };
+
+/* 2026-01-01T12:00:00Z */
+static const int64_t noon_ms = INT64_C(1767268800000);
+
+struct scene {
+    struct reconcile_config config;
+    struct store *store;
+    struct inventory *inventory;
+    struct fleet *fleet;
+    struct moment now;
+};
+
+static void init(struct scene *scene, int launches, int instances)
+{
+    *scene = (struct scene){
+        .config = {.max_launches_per_hour_total = launches, .max_instances = instances},
+        .store = store_new(),
+        .inventory = inventory_new(),
+        .now = {.wall_ms = noon_ms, .mono_ms = 1000000},
+    };
+    scene->fleet = fleet_new(&scene->config, scene->store, scene->inventory);
+}
+
+static void done(struct scene *scene)
+{
+    fleet_free(scene->fleet);
+    inventory_free(scene->inventory);
+    store_free(scene->store);
+}
+
+static void later(struct scene *scene, int64_t ms)
+{
+    scene->now.wall_ms += ms;
+    scene->now.mono_ms += ms;
+}
+
+static bool admit(struct scene *scene, const char *token)
+{
+    return fleet_admit(scene->fleet, token, scene->now);
+}
+
+static struct fleet_view look(struct scene *scene)
+{
+    struct fleet_view view;
+    fleet_look(scene->fleet, scene->now, &view);
+    return view;
+}
+
+/* An object whose ledger holds this. */
+static void put(struct scene *scene, const char *name, const char *launch)
+{
+    CLEANUP(buf_done) struct buf json;
+    struct teedeployment *object = NULL;
+    buf_init(&json, 4096);
+    buf_printf(
+        &json,
+        "{\"metadata\":{\"namespace\":\"ns\",\"name\":\"%s\",\"uid\":\"u-%s\",\"resourceVersion\":\"1\"},"
+        "\"spec\":{\"image\":\"a\"},\"status\":{\"launch\":%s}}",
+        name, name, launch);
+    assert_int_equal(teedeployment_decode(buf_text(&json), json.len, &object, NULL), 0);
+    store_put(scene->store, object);
+}
+
+static void ignore(void *ctx, const char *deployment_id)
+{
+    (void)ctx;
+    (void)deployment_id;
+}
+
+static void list_hosts(struct scene *scene, const enum host_state *states, size_t count)
+{
+    inventory_begin(scene->inventory, scene->now.mono_ms);
+    for (size_t i = 0; i < count; i++) {
+        struct host host = {.state = states[i]};
+        snprintf(host.id, sizeof(host.id), "i-%zu", i);
+        snprintf(host.deployment_id, sizeof(host.deployment_id), "d%zu", i);
+        inventory_put(scene->inventory, &host, scene->now.mono_ms);
+    }
+    inventory_end(scene->inventory, ignore, NULL);
+}
+
+static void test_launches_of_an_hour(void **state)
+{
+    struct scene scene;
+    (void)state;
+    init(&scene, 2, 0);
+    assert_true(admit(&scene, "t1"));
+    later(&scene, 60 * 1000);
+    assert_true(admit(&scene, "t2"));
+    assert_false(admit(&scene, "t3"));
+    struct fleet_view view = look(&scene);
+    assert_true(view.is_spent);
+    assert_false(view.is_full);
+    assert_int_equal(view.launches_in_hour, 2);
+    assert_int_equal(view.next_launch_ms, noon_ms + HOUR_MS);
+    later(&scene, HOUR_MS - 60 * 1000 - 1);
+    assert_false(admit(&scene, "t3"));
+    later(&scene, 1);
+    assert_true(admit(&scene, "t3"));
+    assert_false(admit(&scene, "t4"));
+    /* One that EC2 refused costs nothing. */
+    fleet_release(scene.fleet, "t3");
+    assert_true(admit(&scene, "t4"));
+    fleet_release(scene.fleet, "never admitted");
+    fleet_release(scene.fleet, NULL);
+    done(&scene);
+}
+
+/* After a restart the ledgers tell; what failed without an instance, and what is older, does not count. */
+static void test_ledgers_are_read(void **state)
+{
+    struct scene scene;
+    (void)state;
+    init(&scene, 4, 0);
+    put(&scene, "a",
+        "{\"attempt\":1,\"token\":\"t1\",\"startedAt\":\"2026-01-01T11:30:00Z\",\"instanceID\":\"i-1\"}");
+    put(&scene, "b",
+        "{\"attempt\":4,\"token\":\"t5\",\"startedAt\":\"2026-01-01T11:50:00Z\",\"history\":["
+        "{\"attempt\":1,\"token\":\"t2\",\"startedAt\":\"2026-01-01T10:59:00Z\",\"instanceID\":\"i-2\"},"
+        "{\"attempt\":2,\"token\":\"t3\",\"startedAt\":\"2026-01-01T11:20:00Z\",\"result\":"
+        "\"InsufficientCapacity\"},"
+        "{\"attempt\":3,\"token\":\"t4\",\"startedAt\":\"2026-01-01T11:40:00Z\",\"instanceID\":\"i-4\"}]}");
+    struct fleet_view view = look(&scene);
+    assert_int_equal(view.launches_in_hour, 2);
+    assert_false(view.is_spent);
+    done(&scene);
+}
+
+/* A launch is admitted, and its ledger entry shows it later: one launch. */
+static void test_nothing_counts_twice(void **state)
+{
+    struct scene scene;
+    (void)state;
+    init(&scene, 10, 0);
+    assert_true(admit(&scene, "t1"));
+    put(&scene, "a",
+        "{\"attempt\":1,\"token\":\"t1\",\"startedAt\":\"2026-01-01T12:00:00Z\",\"instanceID\":\"i-1\"}");
+    put(&scene, "b",
+        "{\"attempt\":1,\"token\":\"t2\",\"startedAt\":\"2026-01-01T12:00:00Z\",\"instanceID\":\"i-2\"}");
+    assert_int_equal(look(&scene).launches_in_hour, 1); /* read at most each minute */
+    later(&scene, 60 * 1000);
+    assert_int_equal(look(&scene).launches_in_hour, 2);
+    later(&scene, 60 * 1000);
+    assert_int_equal(look(&scene).launches_in_hour, 2);
+    done(&scene);
+}
+
+static void test_instances(void **state)
+{
+    static const enum host_state states[] = {HOST_PENDING, HOST_RUNNING, HOST_STOPPED, HOST_SHUTTING_DOWN,
+                                             HOST_TERMINATED};
+    struct scene scene;
+    (void)state;
+    init(&scene, 100, 4);
+    list_hosts(&scene, states, ARRAY_LEN(states));
+    assert_int_equal(look(&scene).instances, 3);
+    later(&scene, 10);
+    assert_true(admit(&scene, "t1"));
+    struct fleet_view view = look(&scene);
+    assert_int_equal(view.instances, 4); /* no look at EC2 has shown it yet */
+    assert_true(view.is_full);
+    assert_false(view.is_spent);
+    assert_false(admit(&scene, "t2"));
+    later(&scene, 10);
+    list_hosts(&scene, states, 2);
+    assert_int_equal(look(&scene).instances, 2);
+    assert_true(admit(&scene, "t2"));
+    done(&scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_launches_of_an_hour),
+        cmocka_unit_test(test_ledgers_are_read),
+        cmocka_unit_test(test_nothing_counts_twice),
+        cmocka_unit_test(test_instances),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
