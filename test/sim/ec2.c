@@ -53,6 +53,8 @@ static const char *const status_patterns[] = {"InstanceId.N",
                                               "IncludeAllInstances",
                                               NULL};
 static const char *const types_patterns[] = {"InstanceType.N", "MaxResults", "NextToken", NULL};
+static const char *const images_patterns[] = {"ImageId.N", NULL};
+static const char *const subnets_patterns[] = {"SubnetId.N", NULL};
 static const char *const start_patterns[] = {"InstanceId.N", NULL};
 static const char *const stop_patterns[] = {"InstanceId.N", "Force", "Hibernate", "SkipOsShutdown", NULL};
 static const char *const terminate_patterns[] = {"InstanceId.N", "Force", "SkipOsShutdown", NULL};
@@ -67,6 +69,8 @@ static const struct {
     {"DescribeInstances", describe_patterns, sim_describe_instances},
     {"DescribeInstanceStatus", status_patterns, sim_describe_instance_status},
     {"DescribeInstanceTypes", types_patterns, sim_describe_instance_types},
+    {"DescribeImages", images_patterns, sim_describe_images},
+    {"DescribeSubnets", subnets_patterns, sim_describe_subnets},
     {"StartInstances", start_patterns, sim_start_instances},
     {"StopInstances", stop_patterns, sim_stop_instances},
     {"TerminateInstances", terminate_patterns, sim_terminate_instances},
@@ -93,6 +97,12 @@ int sim_ec2_call(struct sim_call *call)
     return sim_fail_set(&call->fail, 400, "InvalidAction",
                         "The action %.100s is not valid for this web service, version %.20s.", action,
                         version ? version : "(none)");
+}
+
+bool sim_is_dry_run(const struct sim_query *query)
+{
+    const char *text = sim_query_get(query, "DryRun");
+    return text && strcmp(text, "true") == 0;
 }
 
 int sim_check_dry_run(struct sim_call *call)

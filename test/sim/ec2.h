@@ -34,6 +34,8 @@ int sim_run_instances(struct sim_call *call);
 int sim_describe_instances(struct sim_call *call);
 int sim_describe_instance_status(struct sim_call *call);
 int sim_describe_instance_types(struct sim_call *call);
+int sim_describe_images(struct sim_call *call);
+int sim_describe_subnets(struct sim_call *call);
 int sim_start_instances(struct sim_call *call);
 int sim_stop_instances(struct sim_call *call);
 int sim_terminate_instances(struct sim_call *call);
@@ -48,6 +50,15 @@ int sim_find_named(struct sim_call *call, const char *prefix, struct sim_instanc
                    size_t *ret_count);
 /* Prefix and 8 or 17 (up to 17 for others) lower-case hex digits. */
 bool sim_is_id(const char *text, const char *prefix);
+
+/* An id of the form PREFIX-hex that exists; `code` without its ending, such as "InvalidAMIID". */
+int sim_check_resource(struct sim_call *call, const char *id, const char *prefix, const char *code);
+bool sim_image_is_available(const char *id);
+const char *sim_image_architecture(const char *id);
+char sim_subnet_zone(const char *id);
+bool sim_subnet_is_full(const char *id);
+/* The call asks for a dry run: it has no effect and binds no token. */
+bool sim_is_dry_run(const struct sim_query *query);
 
 struct sim_type {
     const char *name;

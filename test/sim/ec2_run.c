@@ -30,25 +30,18 @@ static int invalid(struct sim_call *call, const char *name, const char *value)
                         "Value (%.200s) for parameter %s is invalid.", value, name);
 }
 
-/* An id of the form PREFIX-hex that exists, as all do but the one that ends in 404. */
-static int check_resource(struct sim_call *call, const char *id, const char *prefix, const char *code)
-{
-    char full[64];
-    bool is_id = sim_is_id(id, prefix);
-    if (is_id && strcmp(id + strlen(prefix), "00000000000000404") != 0)
-        return 0;
-    snprintf(full, sizeof(full), "%s.%s", code, is_id ? "NotFound" : "Malformed");
-    return sim_fail_set(&call->fail, 400, full,
-                        is_id ? "The ID '%.100s' does not exist" : "Invalid id: \"%.100s\"", id);
-}
-
 static int read_image(struct sim_call *call, struct sim_launch *launch)
 {
     const char *image = sim_query_get(call->query, "ImageId");
     if (!image)
         return missing(call, "ImageId");
     launch->image_id = mem_strdup(image);
-    return check_resource(call, image, "ami-", "InvalidAMIID");
+    if (sim_check_resource(call, image, "ami-", "InvalidAMIID") < 0)
+        return -1;
+    if (!sim_image_is_available(image))
+        return sim_fail_set(&call->fail, 400, "InvalidAMIID.Unavailable",
+                            "The image ID '%.100s' is not available", image);
+    return 0;
 }
 
 static int read_counts(struct sim_call *call)
@@ -79,6 +72,13 @@ static int read_type(struct sim_call *call, struct sim_launch *launch)
         return sim_fail_set(&call->fail, 400, "InvalidParameterValue",
                             "Invalid value '%.100s' for InstanceType.", name);
     launch->type = mem_strdup(name);
+    if (strcmp(type->architecture, sim_image_architecture(launch->image_id)) != 0)
+        return sim_fail_set(
+            &call->fail, 400, "InvalidParameterValue",
+            "The architecture '%s' of the specified instance type does not match the "
+            "architecture '%s' of the specified AMI. Specify an instance type and an AMI that "
+            "have matching architectures, and try again.",
+            type->architecture, sim_image_architecture(launch->image_id));
     if (sim_query_bool(call->query, "EnclaveOptions.Enabled", &launch->has_enclave, &call->fail) < 0)
         return -1;
     if (launch->has_enclave && !type->has_enclaves)
@@ -94,9 +94,9 @@ static int read_zone(struct sim_call *call, char ret_zone[16], char ret_scope[16
     const char *zone = sim_query_get(call->query, "Placement.AvailabilityZone");
     char letter = 'a';
     if (subnet) {
-        if (check_resource(call, subnet, "subnet-", "InvalidSubnetID") < 0)
+        if (sim_check_resource(call, subnet, "subnet-", "InvalidSubnetID") < 0)
             return -1;
-        letter = (char)('a' + strtol(subnet + strlen(subnet) - 1, NULL, 16) % 3);
+        letter = sim_subnet_zone(subnet);
     }
     if (zone) {
         if (strncmp(zone, SIM_REGION, strlen(SIM_REGION)) != 0 || strlen(zone) != strlen(SIM_REGION) + 1 ||
@@ -127,7 +127,7 @@ static int read_place(struct sim_call *call, struct sim_launch *launch)
     launch->group_id = mem_strdup(group);
     launch->key_name = mem_strdup(sim_query_get(call->query, "KeyName"));
     for (int i = 1; group; i++, group = sim_query_getf(call->query, "SecurityGroupId.%d", i))
-        if (check_resource(call, group, "sg-", "InvalidGroup") < 0)
+        if (sim_check_resource(call, group, "sg-", "InvalidGroup") < 0)
             return -1;
     if (sim_query_number(call->query, "MetadataOptions.HttpPutResponseHopLimit", 1, &hops, &call->fail) < 0)
         return -1;
@@ -291,6 +291,13 @@ static int check_token(struct sim_call *call, const char *scope, const char *pri
 static int launch_new(struct sim_call *call, struct sim_launch *launch, const char *scope, const char *print,
                       struct sim_instance **ret_instance)
 {
+    if (launch->subnet_id && sim_subnet_is_full(launch->subnet_id)) {
+        sim_ec2_bind_failed(call);
+        return sim_fail_set(&call->fail, 400, "InsufficientFreeAddressesInSubnet",
+                            "There are not enough free addresses in subnet '%s' to satisfy the requested "
+                            "number of instances.",
+                            launch->subnet_id);
+    }
     if (world_count(call->world) >= world_get_options(call->world)->max_instances)
         return sim_fail_set(&call->fail, 400, "InstanceLimitExceeded",
                             "You have requested more instances than your current instance limit allows.");

@@ -63,16 +63,24 @@ static const struct sim_key *find_key(void *ctx, const char *id)
     return NULL;
 }
 
+/* What faults and records know a call by: a dry run is another call than the real one. */
+static void name_call(const struct sim_query *query, char ret_name[64])
+{
+    const char *action = sim_query_get(query, "Action");
+    snprintf(ret_name, 64, "%.50s%s", action ? action : "", sim_is_dry_run(query) ? ".DryRun" : "");
+}
+
 static void record_call(struct sim_service *service, const struct sim_call *call,
                         const struct sim_reply *reply, bool is_faulted)
 {
-    const char *action = sim_query_get(call->query, "Action");
+    char action[64];
     const char *token = sim_query_get(call->query, "ClientToken");
+    name_call(call->query, action);
     struct sim_record *record = &service->records[service->call_count % SIM_MAX_CALLS];
     *record = (struct sim_record){.number = ++service->call_count, .at_ms = call->now_ms};
     record->status = reply->cut || reply->hold ? 0 : reply->status;
     record->is_faulted = is_faulted;
-    snprintf(record->action, sizeof(record->action), "%s", action ? action : "");
+    snprintf(record->action, sizeof(record->action), "%s", action);
     snprintf(record->code, sizeof(record->code), "%s", call->fail.code);
     snprintf(record->client_token, sizeof(record->client_token), "%s", token ? token : "");
     snprintf(record->touched, sizeof(record->touched), "%s", call->touched);
@@ -80,8 +88,9 @@ static void record_call(struct sim_service *service, const struct sim_call *call
 
 static int fail_as_scripted(struct sim_call *call, const struct sim_fault *fault)
 {
-    const char *action = sim_query_get(call->query, "Action");
-    if (sim_fault_is_capacity(fault->code) && action && strcmp(action, "RunInstances") == 0)
+    char action[64];
+    name_call(call->query, action);
+    if (sim_fault_is_capacity(fault->code) && strcmp(action, "RunInstances") == 0)
         sim_ec2_bind_failed(call);
     return sim_fail_set(&call->fail, sim_fault_status(fault), fault->code, "Scripted failure: %s",
                         fault->code);
@@ -117,8 +126,9 @@ static void handle_ec2(struct sim_service *service, const struct sim_request *re
     if (result == 0)
         result = sim_signature_check(request, &keys, clock_wall_ms(clock_real()), &call.fail);
     if (result == 0) {
-        const char *action = sim_query_get(&query, "Action");
-        is_faulted = sim_faults_take(&service->faults, action ? action : "", &fault);
+        char action[64];
+        name_call(&query, action);
+        is_faulted = sim_faults_take(&service->faults, action, &fault);
         result = run_call(&call, &fault, reply);
     }
     reply->status = 200;

@@ -90,6 +90,21 @@ static void refusals(void **state)
         {"Action=DescribeInstances&Version=2010-01-01", "InvalidAction", 400},
         {RUN "&Colour=red", "UnknownParameter", 400},
         {RUN "&DryRun=true", "DryRunOperation", 412},
+        {RUN "&DryRun=yes", "InvalidParameterValue", 400},
+        {RUN "&DryRun=true&SubnetId=subnet-00000000000000404", "InvalidSubnetID.NotFound", 400},
+        {RUN "&SubnetId=subnet-00000000000000507", "InsufficientFreeAddressesInSubnet", 400},
+        {"Action=RunInstances&ImageId=ami-00000000000000503&InstanceType=m5.xlarge&MinCount=1&MaxCount="
+         "1" VERSION,
+         "InvalidAMIID.Unavailable", 400},
+        {"Action=RunInstances&ImageId=ami-12345a64&InstanceType=m5.xlarge&MinCount=1&MaxCount=1" VERSION,
+         "InvalidParameterValue", 400},
+        {"Action=DescribeImages" VERSION, "MissingParameter", 400},
+        {"Action=DescribeImages&ImageId.1=ami-12345678&ImageId.2=ami-00000000000000404" VERSION,
+         "InvalidAMIID.NotFound", 400},
+        {"Action=DescribeImages&ImageId.1=ami-12345678&DryRun=true" VERSION, "DryRunOperation", 412},
+        {"Action=DescribeSubnets&SubnetId.1=subnet-00000000000000404" VERSION, "InvalidSubnetID.NotFound",
+         400},
+        {"Action=DescribeSubnets&SubnetId.1=net" VERSION, "InvalidSubnetID.Malformed", 400},
         {RUN "&SubnetId=subnet-00000000000000404", "InvalidSubnetID.NotFound", 400},
         {RUN "&SubnetId=net-1", "InvalidSubnetID.Malformed", 400},
         {RUN "&SecurityGroupId.1=sg-00000000000000404", "InvalidGroup.NotFound", 400},
@@ -335,6 +350,15 @@ static void tags_and_types(void **state)
     assert_true(shows(scene, "<value>&lt;a&amp;b&gt;</value>"));
     assert_string_equal(call(scene, "Action=DescribeInstanceTypes&InstanceType.1=m6g.large" VERSION), "");
     assert_true(shows(scene, "<nitroEnclavesSupport>supported</nitroEnclavesSupport>"));
+    assert_true(shows(scene, "<defaultThreadsPerCore>1</defaultThreadsPerCore>"));
+    call(scene, "Action=DescribeImages&ImageId.1=ami-12345a64&ImageId.2=ami-00000000000000503" VERSION);
+    assert_true(shows(scene, "<architecture>arm64</architecture>"));
+    assert_true(shows(scene, "<imageState>pending</imageState>"));
+    call(scene,
+         "Action=DescribeSubnets&SubnetId.1=subnet-00000001&SubnetId.2=subnet-00000000000000507" VERSION);
+    assert_true(shows(scene, "<availableIpAddressCount>4091<"));
+    assert_true(shows(scene, "<availableIpAddressCount>0<"));
+    assert_true(shows(scene, "<availabilityZone>us-east-1b<"));
     call(scene, "Action=DescribeInstanceStatus" VERSION);
     assert_int_equal(count_shown(scene), 0);
     call(scene, "Action=DescribeInstanceStatus&IncludeAllInstances=true" VERSION);
