@@ -46,6 +46,30 @@ int ec2_run_instance(struct ec2 *ec2, const struct ec2_launch *launch, int64_t t
     return 0;
 }
 
+int ec2_dry_run(struct ec2 *ec2, const struct ec2_launch *launch, int64_t timeout_ms, struct error *err)
+{
+    CLEANUP(freep) char *body = NULL;
+    CLEANUP(ec2_instance_done) struct ec2_instance taken = {0};
+    struct ec2_launch dry = *launch;
+    struct ec2_call call;
+    struct error answer = {0};
+    dry.is_dry_run = true;
+    if (ec2_request_run(&dry, &body, err) < 0)
+        return -1;
+    ec2_call_init(&call, ec2, "RunInstances", timeout_ms);
+    call.is_single = true;
+    call.handler = (struct ec2_handler){.ctx = &taken, .on_instance = take_instance};
+    if (perform_once(&call, body, &answer) == 0)
+        return error_set(err, ERROR_UNAVAILABLE, "DryRunIgnored",
+                         "RunInstances: the endpoint took a dry run for a launch and made %s",
+                         taken.id ? taken.id : "nothing");
+    if (strcmp(answer.reason, "DryRunOperation") == 0) /* how EC2 says yes */
+        return 0;
+    if (err)
+        *err = answer;
+    return -1;
+}
+
 int ec2_describe(struct ec2 *ec2, const struct ec2_query *query, const struct ec2_handler *handler,
                  int64_t timeout_ms, struct error *err)
 {
@@ -133,5 +157,65 @@ int ec2_fetch_type(struct ec2 *ec2, const char *name, int64_t timeout_ms, struct
     if (strcmp(type.name, name) != 0)
         return error_set(err, ERROR_INVALID, "InvalidInstanceType", "there is no instance type '%s'", name);
     *ret_type = type;
+    return 0;
+}
+
+static int take_image(void *ctx, const struct ec2_image *image, struct error *err)
+{
+    (void)err;
+    *(struct ec2_image *)ctx = *image;
+    return 0;
+}
+
+int ec2_fetch_image(struct ec2 *ec2, const char *id, int64_t timeout_ms, struct ec2_image *ret_image,
+                    struct error *err)
+{
+    CLEANUP(freep) char *body = NULL;
+    struct ec2_call call;
+    struct ec2_image image = {.id = ""};
+    if (ec2_request_describe_image(id, &body, err) < 0)
+        return -1;
+    ec2_call_init(&call, ec2, "DescribeImages", timeout_ms);
+    call.handler = (struct ec2_handler){.ctx = &image, .on_image = take_image};
+    if (perform_once(&call, body, err) < 0)
+        return -1;
+    if (strcmp(image.id, id) != 0) /* also of an image that was deregistered, or is not shared with us */
+        return error_set(err, ERROR_INVALID, "InvalidAMIID.NotFound", "there is no image '%s'", id);
+    *ret_image = image;
+    return 0;
+}
+
+struct taken_subnets {
+    const struct ec2_query *ids;
+    struct ec2_subnet *subnets; /* in the order of the ids */
+};
+
+static int take_subnet(void *ctx, const struct ec2_subnet *subnet, struct error *err)
+{
+    const struct taken_subnets *taken = ctx;
+    (void)err;
+    for (size_t i = 0; i < taken->ids->id_count; i++)
+        if (strcmp(taken->ids->ids[i], subnet->id) == 0)
+            taken->subnets[i] = *subnet;
+    return 0;
+}
+
+int ec2_fetch_subnets(struct ec2 *ec2, const struct ec2_query *ids, int64_t timeout_ms,
+                      struct ec2_subnet *ret_subnets, struct error *err)
+{
+    CLEANUP(freep) char *body = NULL;
+    struct ec2_call call;
+    struct taken_subnets taken = {ids, ret_subnets};
+    if (ec2_request_describe_subnets(ids->ids, ids->id_count, &body, err) < 0)
+        return -1;
+    memset(ret_subnets, 0, ids->id_count * sizeof(*ret_subnets));
+    ec2_call_init(&call, ec2, "DescribeSubnets", timeout_ms);
+    call.handler = (struct ec2_handler){.ctx = &taken, .on_subnet = take_subnet};
+    if (perform_once(&call, body, err) < 0)
+        return -1;
+    for (size_t i = 0; i < ids->id_count; i++)
+        if (!ret_subnets[i].id[0])
+            return error_set(err, ERROR_INVALID, "InvalidSubnetID.NotFound", "there is no subnet '%s'",
+                             ids->ids[i]);
     return 0;
 }

@@ -51,6 +51,17 @@ MUST_CHECK int ec2_terminate(struct ec2 *ec2, const char *id, int64_t timeout_ms
 /* tags: ended by a NULL key. */
 MUST_CHECK int ec2_create_tags(struct ec2 *ec2, const char *id, const struct ec2_tag *tags,
                                int64_t timeout_ms, struct error *err);
+/* 0: the launch would be allowed, as far as EC2 can tell without making it (it looks at permissions and at
+ * the form of the request, not at capacity). Never repeated by itself: it draws on the bucket of
+ * RunInstances. */
+MUST_CHECK int ec2_dry_run(struct ec2 *ec2, const struct ec2_launch *launch, int64_t timeout_ms,
+                           struct error *err);
+/* ERROR_INVALID if there is no such image. */
+MUST_CHECK int ec2_fetch_image(struct ec2 *ec2, const char *id, int64_t timeout_ms,
+                               struct ec2_image *ret_image, struct error *err);
+/* ret_subnets has room for id_count; ERROR_INVALID if one of them does not exist. */
+MUST_CHECK int ec2_fetch_subnets(struct ec2 *ec2, const struct ec2_query *ids, int64_t timeout_ms,
+                                 struct ec2_subnet *ret_subnets, struct error *err);
 /* ERROR_INVALID if there is no such type. */
 MUST_CHECK int ec2_fetch_type(struct ec2 *ec2, const char *name, int64_t timeout_ms,
                               struct ec2_type *ret_type, struct error *err);

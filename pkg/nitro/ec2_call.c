@@ -192,6 +192,24 @@ static int hand_out_type(void *ctx, const struct ec2_type *type, struct error *e
     return call->handler.on_type(call->handler.ctx, type, err);
 }
 
+static int hand_out_image(void *ctx, const struct ec2_image *image, struct error *err)
+{
+    struct ec2_call *call = ctx;
+    if (!call->handler.on_image)
+        return 0;
+    call->has_handed_out = true;
+    return call->handler.on_image(call->handler.ctx, image, err);
+}
+
+static int hand_out_subnet(void *ctx, const struct ec2_subnet *subnet, struct error *err)
+{
+    struct ec2_call *call = ctx;
+    if (!call->handler.on_subnet)
+        return 0;
+    call->has_handed_out = true;
+    return call->handler.on_subnet(call->handler.ctx, subnet, err);
+}
+
 /* What the failure of a request means for the next one, beside what err says to the caller. */
 struct failure {
     struct aws_identity *identity;
@@ -225,7 +243,8 @@ static int send_signed(struct ec2_call *call, const struct headers *headers, str
     int64_t left_ms = call->deadline_ms - clock_mono_ms(ec2->clock);
     if (left_ms <= 0)
         return error_set(err, ERROR_UNAVAILABLE, "Timeout", "%s: no time was left", call->action);
-    struct ec2_handler handler = {call, hand_out_instance, hand_out_change, hand_out_type};
+    struct ec2_handler handler = {call,          hand_out_instance, hand_out_change,
+                                  hand_out_type, hand_out_image,    hand_out_subnet};
     struct ec2_response *parser = ec2_response_new(call->action, &handler);
     struct http_tls tls = {.ca_file = ec2->ca_file};
     struct http_request request = {
@@ -318,7 +337,7 @@ static bool may_retry(const struct ec2_call *call, const struct error *err)
 {
     bool is_passing = call->last_class == EC2_CLASS_THROTTLE ||
                       (call->last_class == EC2_CLASS_TRANSIENT && err->kind == ERROR_UNAVAILABLE);
-    return is_passing && !call->has_handed_out;
+    return is_passing && !call->has_handed_out && !call->is_single;
 }
 
 int ec2_call_perform(struct ec2_call *call, struct error *err)

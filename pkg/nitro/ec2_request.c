@@ -22,7 +22,8 @@ enum {
     TAG_VALUE_MAX = 256,
     TOKEN_MAX = 64,
     USER_DATA_MAX = 16384,
-    TYPES_MAX = 100
+    TYPES_MAX = 100,
+    SUBNETS_MAX = 16
 };
 
 static const char root_device[] = "/dev/xvda"; /* of Amazon Linux 2023 */
@@ -162,6 +163,8 @@ int ec2_request_run(const struct ec2_launch *launch, char **ret_body, struct err
     put_root_volume(&body, launch->root_volume);
     put_tag_specification(&body, launch);
     put_user_data(&body, launch);
+    if (launch->is_dry_run)
+        buf_puts(&body, "&DryRun=true");
     return finish(&body, ret_body, err);
 }
 
@@ -245,5 +248,24 @@ int ec2_request_describe_types(const char *const *types, size_t type_count, char
         return invalid(err, "one to 100 instance types are needed");
     for (size_t i = 0; i < type_count; i++)
         put(&body, types[i], "InstanceType.%zu", i + 1);
+    return finish(&body, ret_body, err);
+}
+
+int ec2_request_describe_image(const char *id, char **ret_body, struct error *err)
+{
+    CLEANUP(buf_done) struct buf body;
+    begin(&body, "DescribeImages");
+    put(&body, id, "ImageId.1");
+    return finish(&body, ret_body, err);
+}
+
+int ec2_request_describe_subnets(const char *const *ids, size_t id_count, char **ret_body, struct error *err)
+{
+    CLEANUP(buf_done) struct buf body;
+    begin(&body, "DescribeSubnets");
+    if (id_count == 0 || id_count > SUBNETS_MAX)
+        return invalid(err, "one to 16 subnets are needed");
+    for (size_t i = 0; i < id_count; i++)
+        put(&body, ids[i], "SubnetId.%zu", i + 1);
     return finish(&body, ret_body, err);
 }

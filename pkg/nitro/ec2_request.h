@@ -6,7 +6,7 @@
  * required and two hops.
  * Threads: any.   Ownership: inputs are borrowed; the caller frees the body.
  * Limits: EC2's own: 1000 ids, 50 filters of 200 values of 255 bytes, 50 tags (key 128, value 256), 16 KiB of
- * user data, 64 bytes of token, 100 instance types. Errors: ERROR_INVALID. */
+ * user data, 64 bytes of token, 100 instance types; of subnets 16. Errors: ERROR_INVALID. */
 #ifndef TEE_NITRO_EC2_REQUEST_H
 #define TEE_NITRO_EC2_REQUEST_H
 
@@ -27,6 +27,9 @@ MUST_CHECK int ec2_request_change(enum ec2_verb verb, const char *const *ids, si
                                   char **ret_body, struct error *err);
 MUST_CHECK int ec2_request_create_tags(const char *id, const struct ec2_tag *tags, size_t tag_count,
                                        char **ret_body, struct error *err);
+MUST_CHECK int ec2_request_describe_image(const char *id, char **ret_body, struct error *err);
+MUST_CHECK int ec2_request_describe_subnets(const char *const *ids, size_t id_count, char **ret_body,
+                                            struct error *err);
 MUST_CHECK int ec2_request_describe_types(const char *const *types, size_t type_count, char **ret_body,
                                           struct error *err);
 

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum record { RECORD_NONE, RECORD_INSTANCE, RECORD_CHANGE, RECORD_TYPE };
+enum record { RECORD_NONE, RECORD_INSTANCE, RECORD_CHANGE, RECORD_TYPE, RECORD_IMAGE, RECORD_SUBNET };
 
 struct ec2_response {
     struct xml *xml;
@@ -26,6 +26,8 @@ struct ec2_response {
     struct ec2_owned_tag tag; /* the one being read */
     struct ec2_change change;
     struct ec2_type type;
+    struct ec2_image image;
+    struct ec2_subnet subnet;
 };
 
 static const struct {
@@ -35,6 +37,8 @@ static const struct {
     {"reservationSet/item/instancesSet/item", RECORD_INSTANCE}, /* DescribeInstances */
     {"instancesSet/item", RECORD_CHANGE},                       /* start, stop, terminate */
     {"instanceTypeSet/item", RECORD_TYPE},
+    {"imagesSet/item", RECORD_IMAGE},
+    {"subnetSet/item", RECORD_SUBNET},
 };
 
 static const struct {
@@ -149,8 +153,34 @@ static void read_type(struct ec2_type *type, const char *field, const char *text
         type->is_arm64 = type->is_arm64 || strcmp(text, "arm64") == 0;
     else if (strcmp(field, "vCpuInfo/defaultVCpus") == 0)
         type->vcpu_count = (int)strtol(text, NULL, 10);
+    else if (strcmp(field, "vCpuInfo/defaultThreadsPerCore") == 0)
+        type->threads_per_core = (int)strtol(text, NULL, 10);
     else if (strcmp(field, "memoryInfo/sizeInMiB") == 0)
         type->memory_mib = strtoll(text, NULL, 10);
+}
+
+static void read_image(struct ec2_image *image, const char *field, const char *text)
+{
+    if (strcmp(field, "imageId") == 0)
+        snprintf(image->id, sizeof(image->id), "%s", text);
+    else if (strcmp(field, "imageState") == 0)
+        snprintf(image->state, sizeof(image->state), "%s", text);
+    else if (strcmp(field, "architecture") == 0)
+        image->is_arm64 = strncmp(text, "arm64", 5) == 0;
+    else if (strcmp(field, "rootDeviceName") == 0)
+        snprintf(image->root_device, sizeof(image->root_device), "%s", text);
+    else if (strcmp(field, "rootDeviceType") == 0)
+        snprintf(image->root_device_type, sizeof(image->root_device_type), "%s", text);
+}
+
+static void read_subnet(struct ec2_subnet *subnet, const char *field, const char *text)
+{
+    if (strcmp(field, "subnetId") == 0)
+        snprintf(subnet->id, sizeof(subnet->id), "%s", text);
+    else if (strcmp(field, "availabilityZone") == 0)
+        snprintf(subnet->zone, sizeof(subnet->zone), "%s", text);
+    else if (strcmp(field, "availableIpAddressCount") == 0)
+        subnet->free_addresses = strtoll(text, NULL, 10);
 }
 
 static void forget_record(struct ec2_response *response)
@@ -160,6 +190,8 @@ static void forget_record(struct ec2_response *response)
     set_text(&response->tag.value, "");
     response->change = (struct ec2_change){0};
     response->type = (struct ec2_type){0};
+    response->image = (struct ec2_image){0};
+    response->subnet = (struct ec2_subnet){0};
     response->has_state = false;
     response->record = RECORD_NONE;
 }
@@ -169,19 +201,32 @@ static int unexpected(const struct ec2_response *response, const char *what, str
     return error_set(err, ERROR_UNAVAILABLE, "UnexpectedAnswer", "%s: %s", response->action, what);
 }
 
+static int emit_instance(struct ec2_response *response, struct error *err)
+{
+    const struct ec2_handler *handler = &response->handler;
+    if (!response->instance.id || !response->has_state)
+        return unexpected(response, "an instance without id or state", err);
+    return handler->on_instance ? handler->on_instance(handler->ctx, &response->instance, err) : 0;
+}
+
+static int emit_change(struct ec2_response *response, struct error *err)
+{
+    const struct ec2_handler *handler = &response->handler;
+    if (!response->change.id[0] || !response->has_state)
+        return unexpected(response, "a change without id or state", err);
+    return handler->on_change ? handler->on_change(handler->ctx, &response->change, err) : 0;
+}
+
 static int emit(struct ec2_response *response, struct error *err)
 {
     const struct ec2_handler *handler = &response->handler;
     switch (response->record) {
-    case RECORD_INSTANCE:
-        if (!response->instance.id || !response->has_state)
-            return unexpected(response, "an instance without id or state", err);
-        return handler->on_instance ? handler->on_instance(handler->ctx, &response->instance, err) : 0;
-    case RECORD_CHANGE:
-        if (!response->change.id[0] || !response->has_state)
-            return unexpected(response, "a change without id or state", err);
-        return handler->on_change ? handler->on_change(handler->ctx, &response->change, err) : 0;
+    case RECORD_INSTANCE: return emit_instance(response, err);
+    case RECORD_CHANGE: return emit_change(response, err);
     case RECORD_TYPE: return handler->on_type ? handler->on_type(handler->ctx, &response->type, err) : 0;
+    case RECORD_IMAGE: return handler->on_image ? handler->on_image(handler->ctx, &response->image, err) : 0;
+    case RECORD_SUBNET:
+        return handler->on_subnet ? handler->on_subnet(handler->ctx, &response->subnet, err) : 0;
     case RECORD_NONE: break;
     }
     return 0;
@@ -228,11 +273,14 @@ static void read_fault(struct ec2_fault *fault, const char *path, const char *te
 
 static int read_field(struct ec2_response *response, const char *field, const char *text, struct error *err)
 {
-    if (response->record == RECORD_INSTANCE)
-        return read_instance(response, field, text, err);
-    if (response->record == RECORD_CHANGE)
-        return read_change(response, field, text, err);
-    read_type(&response->type, field, text);
+    switch (response->record) {
+    case RECORD_INSTANCE: return read_instance(response, field, text, err);
+    case RECORD_CHANGE: return read_change(response, field, text, err);
+    case RECORD_TYPE: read_type(&response->type, field, text); break;
+    case RECORD_IMAGE: read_image(&response->image, field, text); break;
+    case RECORD_SUBNET: read_subnet(&response->subnet, field, text); break;
+    case RECORD_NONE: break;
+    }
     return 0;
 }
 

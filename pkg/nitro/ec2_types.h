@@ -1,6 +1,7 @@
 /* ec2_types: instances as EC2 describes them, and what is asked of EC2.
  *
- * Model: what comes from EC2 (struct ec2_instance, ec2_change, ec2_type) owns its strings; what goes to EC2
+ * Model: what comes from EC2 (struct ec2_instance, ec2_change, ec2_type, ec2_image,
+ * ec2_subnet) owns its strings; what goes to EC2
  * (struct ec2_launch, ec2_query, ec2_tag) borrows them. A string that EC2 left out is NULL: shortly after a
  * launch that is normal for addresses and even for tags. Threads: none.
  * Ownership: ec2_instance_done(); the rest is plain.
@@ -68,7 +69,22 @@ struct ec2_type {
     bool is_bare_metal;
     bool is_arm64;
     int vcpu_count;
+    int threads_per_core; /* vCPUs of one core; 0 = EC2 did not say */
     int64_t memory_mib;
+};
+
+struct ec2_image {
+    char id[EC2_ID_SIZE];
+    char state[24]; /* "available", "pending", "failed", ... */
+    bool is_arm64;
+    char root_device[32];      /* such as "/dev/xvda" */
+    char root_device_type[24]; /* "ebs" or "instance-store" */
+};
+
+struct ec2_subnet {
+    char id[EC2_ID_SIZE];
+    char zone[32];
+    int64_t free_addresses;
 };
 
 struct ec2_tag {
@@ -100,6 +116,7 @@ struct ec2_launch {
     const void *user_data;
     size_t user_data_len;
     const char *client_token; /* required */
+    bool is_dry_run;
 };
 
 struct ec2_filter {

@@ -327,6 +327,64 @@ static void test_run_and_types(void **state)
     assert_non_null(strstr(fake_api_get_request(scene->api, 4), "ResourceId.1=i-1&Tag.1.Key=tee-retained"));
 }
 
+/* EC2 says yes by an error, and no answer of a dry run is asked for twice. */
+static void test_dry_run(void **state)
+{
+    struct scene *scene = *state;
+    struct error err = {0};
+    const struct ec2_launch launch = {.image_id = "ami-1", .type = "m5.xlarge", .client_token = "t"};
+    SCRIPT(scene, {412, FAULT("DryRunOperation"), FAKE_WHOLE, NULL},
+           {403, FAULT("UnauthorizedOperation"), FAKE_WHOLE, NULL},
+           {503, FAULT("RequestLimitExceeded"), FAKE_WHOLE, NULL},
+           {200,
+            "<RunInstancesResponse><instancesSet>" INSTANCE("i-9") "</instancesSet></RunInstancesResponse>",
+            FAKE_WHOLE, NULL});
+    assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &err), 0);
+    assert_non_null(strstr(fake_api_get_request(scene->api, 0), "&DryRun=true"));
+    assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &err), -1);
+    assert_int_equal(err.kind, ERROR_DENIED);
+    assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &err), -1);
+    assert_int_equal(err.kind, ERROR_THROTTLED);
+    assert_int_equal(scene->asked, 3);
+    assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &err), -1);
+    assert_string_equal(err.reason, "DryRunIgnored");
+    assert_non_null(strstr(err.text, "i-9"));
+}
+
+static void test_image_and_subnets(void **state)
+{
+    struct scene *scene = *state;
+    struct error err = {0};
+    struct ec2_image image;
+    struct ec2_subnet subnets[2];
+    static const char *const ids[] = {"subnet-1", "subnet-2"};
+    const struct ec2_query query = {.ids = ids, .id_count = 2};
+    SCRIPT(scene,
+           {200,
+            "<DescribeImagesResponse><imagesSet><item><imageId>ami-1</imageId><imageState>available</"
+            "imageState></item></imagesSet></DescribeImagesResponse>",
+            FAKE_WHOLE, NULL},
+           {200, "<DescribeImagesResponse><imagesSet/></DescribeImagesResponse>", FAKE_WHOLE, NULL},
+           {200,
+            "<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-2</subnetId></item><item><subnetId>"
+            "subnet-1</subnetId><availableIpAddressCount>7</availableIpAddressCount></item></subnetSet></"
+            "DescribeSubnetsResponse>",
+            FAKE_WHOLE, NULL},
+           {200,
+            "<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-1</subnetId></item></subnetSet></"
+            "DescribeSubnetsResponse>",
+            FAKE_WHOLE, NULL});
+    assert_int_equal(ec2_fetch_image(scene->ec2, "ami-1", TIMEOUT_MS, &image, NULL), 0);
+    assert_string_equal(image.state, "available");
+    assert_int_equal(ec2_fetch_image(scene->ec2, "ami-1", TIMEOUT_MS, &image, &err), -1);
+    assert_int_equal(err.kind, ERROR_INVALID);
+    assert_int_equal(ec2_fetch_subnets(scene->ec2, &query, TIMEOUT_MS, subnets, NULL), 0);
+    assert_int_equal(subnets[0].free_addresses, 7);
+    assert_string_equal(subnets[1].id, "subnet-2");
+    assert_int_equal(ec2_fetch_subnets(scene->ec2, &query, TIMEOUT_MS, subnets, &err), -1);
+    assert_non_null(strstr(err.text, "subnet-2"));
+}
+
 static void test_bad_endpoint(void **state)
 {
     (void)state;
@@ -342,6 +400,8 @@ static void test_bad_endpoint(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {SCENE_TEST(test_describe_pages),
+                                       SCENE_TEST(test_dry_run),
+                                       SCENE_TEST(test_image_and_subnets),
                                        SCENE_TEST(test_request_is_signed),
                                        cmocka_unit_test(test_retries),
                                        SCENE_TEST(test_no_retry_after_records),

@@ -41,7 +41,7 @@ static void test_run_full(void **state)
     struct ec2_root_volume volume = {20, "gp3", 3000, 125, 1, "arn:aws:kms:k"};
     struct ec2_launch launch = {
         "ami-1", "m5.xlarge", "subnet-1", groups,  2, "key", "arn:aws:iam::1:instance-profile/p",
-        &volume, tags,        2,          "~\xff", 2, "t"};
+        &volume, tags,        2,          "~\xff", 2, "t",   true};
     CLEANUP(freep) char *body = NULL;
     CLEANUP(freep) char *named = NULL;
     assert_int_equal(ec2_request_run(&launch, &body, NULL), 0);
@@ -57,7 +57,7 @@ static void test_run_full(void **state)
         "&BlockDeviceMapping.1.Ebs.Iops=3000&BlockDeviceMapping.1.Ebs.Throughput=125"
         "&BlockDeviceMapping.1.Ebs.Encrypted=true&BlockDeviceMapping.1.Ebs.KmsKeyId=arn%3Aaws%3Akms%3Ak"
         "&BlockDeviceMapping.1.Ebs.DeleteOnTermination=true" TAGS("1", "instance") TAGS("2", "volume")
-            TAGS("3", "network-interface") "&UserData=fv8%3D");
+            TAGS("3", "network-interface") "&UserData=fv8%3D&DryRun=true");
     launch.profile = "p&q=1";
     assert_int_equal(ec2_request_run(&launch, &named, NULL), 0);
     assert_non_null(strstr(named, "&IamInstanceProfile.Name=p%26q%3D1&"));
@@ -144,7 +144,15 @@ static void test_others(void **state)
     assert_int_equal(ec2_request_describe_types(types, 2, &listing, NULL), 0);
     assert_string_equal(listing, "Action=DescribeInstanceTypes" VERSION
                                  "&InstanceType.1=m5.xlarge&InstanceType.2=c6g.large");
+    CLEANUP(freep) char *image = NULL;
+    CLEANUP(freep) char *subnets = NULL;
+    assert_int_equal(ec2_request_describe_image("ami-1", &image, NULL), 0);
+    assert_string_equal(image, "Action=DescribeImages" VERSION "&ImageId.1=ami-1");
+    assert_int_equal(ec2_request_describe_subnets(ids, 2, &subnets, NULL), 0);
+    assert_string_equal(subnets, "Action=DescribeSubnets" VERSION "&SubnetId.1=i-1&SubnetId.2=i-2");
     char *none = NULL;
+    assert_int_equal(ec2_request_describe_subnets(ids, 0, &none, NULL), -1);
+    assert_int_equal(ec2_request_describe_subnets(ids, 17, &none, NULL), -1);
     assert_int_equal(ec2_request_create_tags("i-1", tags, 0, &none, NULL), -1);
     assert_int_equal(ec2_request_change(EC2_STOP, ids, 0, &none, NULL), -1);
     assert_int_equal(ec2_request_describe_types(types, 0, &none, NULL), -1);

@@ -60,11 +60,25 @@ static int note_change(void *ctx, const struct ec2_change *change, struct error 
     return buf_printf(ctx, "%s %d>%d;", change->id, change->previous, change->current);
 }
 
+static int note_image(void *ctx, const struct ec2_image *image, struct error *err)
+{
+    (void)err;
+    return buf_printf(ctx, "%s %s %d %s %s;", image->id, image->state, image->is_arm64, image->root_device,
+                      image->root_device_type);
+}
+
+static int note_subnet(void *ctx, const struct ec2_subnet *subnet, struct error *err)
+{
+    (void)err;
+    return buf_printf(ctx, "%s %s %lld;", subnet->id, subnet->zone, (long long)subnet->free_addresses);
+}
+
 static int note_type(void *ctx, const struct ec2_type *type, struct error *err)
 {
     (void)err;
-    return buf_printf(ctx, "%s %d %d %d %d %lld;", type->name, type->has_enclave_support, type->is_bare_metal,
-                      type->is_arm64, type->vcpu_count, (long long)type->memory_mib);
+    return buf_printf(ctx, "%s %d %d %d %d/%d %lld;", type->name, type->has_enclave_support,
+                      type->is_bare_metal, type->is_arm64, type->vcpu_count, type->threads_per_core,
+                      (long long)type->memory_mib);
 }
 
 #define FULL                                                                                                 \
@@ -104,11 +118,24 @@ static const struct {
      "instanceType><bareMetal>false"
      "</bareMetal><nitroEnclavesSupport>supported</nitroEnclavesSupport><vCpuInfo><defaultVCpus>2</"
      "defaultVCpus>"
-     "</vCpuInfo><memoryInfo><sizeInMiB>8192</sizeInMiB></"
+     "<defaultCores>2</defaultCores><defaultThreadsPerCore>1</defaultThreadsPerCore></"
+     "vCpuInfo><memoryInfo><sizeInMiB>8192</sizeInMiB></"
      "memoryInfo><processorInfo><supportedArchitectures><item>"
      "arm64</item></supportedArchitectures></processorInfo></item></instanceTypeSet></"
      "DescribeInstanceTypesResponse>",
-     "m6g.large 1 0 1 2 8192;", NULL, ERROR_NONE},
+     "m6g.large 1 0 1 2/1 8192;", NULL, ERROR_NONE},
+    {"DescribeImages",
+     "<DescribeImagesResponse><imagesSet><item><imageId>ami-1</imageId><imageState>available</imageState>"
+     "<architecture>arm64</architecture><rootDeviceType>ebs</rootDeviceType><rootDeviceName>/dev/xvda</"
+     "rootDeviceName><blockDeviceMapping><item><deviceName>/dev/xvda</deviceName></item></"
+     "blockDeviceMapping></item><item><imageId>ami-2</imageId><imageState>pending</imageState><architecture>"
+     "x86_64</architecture></item></imagesSet></DescribeImagesResponse>",
+     "ami-1 available 1 /dev/xvda ebs;ami-2 pending 0  ;", NULL, ERROR_NONE},
+    {"DescribeSubnets",
+     "<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-1</subnetId><availableIpAddressCount>251</"
+     "availableIpAddressCount><availabilityZone>eu-west-1b</availabilityZone></item></subnetSet></"
+     "DescribeSubnetsResponse>",
+     "subnet-1 eu-west-1b 251;", NULL, ERROR_NONE},
     {"StopInstances",
      "<StopInstancesResponse><instancesSet><item><instanceId>i-refuse</instanceId><currentState><code>64</"
      "code>"
@@ -140,7 +167,7 @@ static void check(size_t number, size_t piece)
     CLEANUP(buf_done) struct buf heard;
     struct error err = {0};
     buf_init(&heard, 8192);
-    struct ec2_handler handler = {&heard, note_instance, note_change, note_type};
+    struct ec2_handler handler = {&heard, note_instance, note_change, note_type, note_image, note_subnet};
     struct ec2_response *response = ec2_response_new(cases[number].action, &handler);
     const char *body = cases[number].body;
     size_t len = strlen(body);
