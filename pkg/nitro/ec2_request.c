@@ -159,7 +159,7 @@ int ec2_request_run(const struct ec2_launch *launch, char **ret_body, struct err
         put(&body, launch->profile, "IamInstanceProfile.%s",
             strncmp(launch->profile, "arn:", 4) == 0 ? "Arn" : "Name");
     buf_puts(&body, "&EnclaveOptions.Enabled=true");
-    buf_puts(&body, "&MetadataOptions.HttpTokens=required&MetadataOptions.HttpPutResponseHopLimit=2");
+    buf_puts(&body, "&MetadataOptions.HttpTokens=required&MetadataOptions.HttpPutResponseHopLimit=1");
     put_root_volume(&body, launch->root_volume);
     put_tag_specification(&body, launch);
     put_user_data(&body, launch);

@@ -3,7 +3,7 @@
  * Model: PURE. Each function yields the whole body of one POST. Lists are flat (Key.1, Key.2), blobs base64,
  * everything but unreserved characters is percent-encoded, and the same input yields the same bytes: a repeat
  * under a ClientToken must not differ. A launch is always exactly one instance, with enclaves enabled, IMDSv2
- * required and two hops.
+ * required and one hop: no container on the host can ask for the keys of its role.
  * Threads: any.   Ownership: inputs are borrowed; the caller frees the body.
  * Limits: EC2's own: 1000 ids, 50 filters of 200 values of 255 bytes, 50 tags (key 128, value 256), 16 KiB of
  * user data, 64 bytes of token, 100 instance types; of subnets 16. Errors: ERROR_INVALID. */

@@ -27,7 +27,7 @@ static void test_run_smallest(void **state)
     assert_string_equal(body,
                         "Action=RunInstances" VERSION "&ImageId=ami-1&InstanceType=m5.xlarge&MinCount=1"
                         "&MaxCount=1&ClientToken=t&EnclaveOptions.Enabled=true&MetadataOptions.HttpTokens="
-                        "required&MetadataOptions.HttpPutResponseHopLimit=2");
+                        "required&MetadataOptions.HttpPutResponseHopLimit=1");
 }
 
 #define TAGS(n, kind)                                                                                        \
@@ -52,7 +52,7 @@ static void test_run_full(void **state)
         "&SubnetId=subnet-1&SecurityGroupId.1=sg-1&SecurityGroupId.2=sg-2&KeyName=key&IamInstanceProfile.Arn="
         "arn%3Aaws%3Aiam%3A%3A1%3Ainstance-profile%2Fp&EnclaveOptions.Enabled=true&MetadataOptions."
         "HttpTokens="
-        "required&MetadataOptions.HttpPutResponseHopLimit=2&BlockDeviceMapping.1.DeviceName=%2Fdev%2Fxvda"
+        "required&MetadataOptions.HttpPutResponseHopLimit=1&BlockDeviceMapping.1.DeviceName=%2Fdev%2Fxvda"
         "&BlockDeviceMapping.1.Ebs.VolumeSize=20&BlockDeviceMapping.1.Ebs.VolumeType=gp3"
         "&BlockDeviceMapping.1.Ebs.Iops=3000&BlockDeviceMapping.1.Ebs.Throughput=125"
         "&BlockDeviceMapping.1.Ebs.Encrypted=true&BlockDeviceMapping.1.Ebs.KmsKeyId=arn%3Aaws%3Akms%3Ak"
