@@ -79,7 +79,11 @@ static int record_attempt(struct pass *pass, struct error *err)
     struct ledger ledger = pass->next.status.launch;
     if (ledger.token || ledger.instance_id)
         ledger_close(&ledger, "Terminated", NULL, pass->now.wall_ms);
-    ledger_begin(&ledger, &pass->next, &pass->effective, &pass->arena, pass->now.wall_ms);
+    struct ledger_launch launch = {.want = &pass->next,
+                                   .effective = &pass->effective,
+                                   .short_mask = pass->seen.capacity.short_mask,
+                                   .wall_ms = pass->now.wall_ms};
+    ledger_begin(&ledger, &launch, &pass->arena);
     if (!fleet_admit(pass->fleet, ledger.token, pass->now)) {
         pass->wait_ms = PASS_WAIT_MS; /* others were quicker; the next pass sees and says it */
         return 0;
@@ -124,9 +128,12 @@ static int launch_failed(struct pass *pass, struct error *err)
         pass->memory->is_token_spent = true;
     if (!result)
         return error_wrap(err, "launching");
+    bool is_short = err->kind == ERROR_CAPACITY;
+    if (is_short)
+        capacity_note(pass->capacity, pass->effective.instance.instance_type,
+                      pass->next.status.launch.subnet_id, pass->now.mono_ms);
     fleet_release(pass->fleet, pass->next.status.launch.token);
     ledger_close(&pass->next.status.launch, result, arena_strdup(&pass->arena, err->text), pass->now.wall_ms);
-    bool is_short = err->kind == ERROR_CAPACITY;
     log_warn(&pass->log, "Launch was refused", STR("result", result), STR("error", err->text));
     pass_event(pass, "Warning", is_short ? "CapacityShort" : "LaunchFailed", err->text);
     pass->plan.look_again_ms = 1000;

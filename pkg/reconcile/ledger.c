@@ -165,35 +165,41 @@ void ledger_close(struct ledger *ledger, const char *result, const char *reason,
     ledger->policy_hash = NULL;
 }
 
-/* After a lack of capacity the next subnet of the list has its turn. */
-static const char *choose_subnet(const struct ledger *ledger, const struct tee_instance_spec *instance)
+/* In the order of preference; after a lack of capacity the next one has its turn, and those where others were
+ * just refused are passed over. */
+static const char *choose_subnet(const struct ledger *ledger, const struct ledger_launch *launch)
 {
-    if (instance->subnet_count == 0)
+    const struct tee_instance_spec *instance = &launch->effective->instance;
+    size_t count = instance->subnet_count, short_of = 0;
+    if (count == 0)
         return NULL;
-    size_t short_of = 0;
     for (size_t i = ledger->history_count; i > 0; i--) {
         const char *result = ledger->history[i - 1].result;
         if (!result || strcmp(result, "InsufficientCapacity") != 0)
             break;
         short_of++;
     }
-    return instance->subnet_ids[short_of % instance->subnet_count];
+    for (size_t i = 0; i < count; i++) {
+        size_t index = (short_of + i) % count;
+        if (index >= 32 || !(launch->short_mask >> index & 1))
+            return instance->subnet_ids[index];
+    }
+    return instance->subnet_ids[short_of % count];
 }
 
-void ledger_begin(struct ledger *ledger, const struct teedeployment *want, const struct tee_spec *effective,
-                  struct arena *arena, int64_t wall_ms)
+void ledger_begin(struct ledger *ledger, const struct ledger_launch *launch, struct arena *arena)
 {
     char hash[SHA256_HEX_SIZE];
     char token[SHA256_HEX_SIZE];
-    ledger_hash(&want->spec, hash);
+    ledger_hash(&launch->want->spec, hash);
     ledger->attempt++;
-    ledger->subnet_id = choose_subnet(ledger, &effective->instance);
-    ledger_token(want->deployment_id, hash, effective->instance.instance_type, ledger->subnet_id,
-                 ledger->attempt, token);
+    ledger->subnet_id = choose_subnet(ledger, launch);
+    ledger_token(launch->want->deployment_id, hash, launch->effective->instance.instance_type,
+                 ledger->subnet_id, ledger->attempt, token);
     ledger->hash = arena_strdup(arena, hash);
     ledger->hash_version = LAUNCH_HASH_VERSION;
     ledger->token = arena_strdup(arena, token);
-    ledger->started_ms = wall_ms;
+    ledger->started_ms = launch->wall_ms;
 }
 
 int ledger_launches_in_hour(const struct ledger *ledger, int64_t wall_ms)

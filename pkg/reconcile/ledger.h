@@ -26,9 +26,16 @@ void ledger_token(const char *deployment_id, const char *hash, const char *type,
 bool ledger_is_open(const struct ledger *ledger);
 /* Moves the present attempt into the history. No-op without one. */
 void ledger_close(struct ledger *ledger, const char *result, const char *reason, int64_t wall_ms);
+/* What an attempt is begun with. */
+struct ledger_launch {
+    const struct teedeployment *want;
+    const struct tee_spec *effective;
+    uint32_t short_mask; /* of subnets that are passed over while another is left */
+    int64_t wall_ms;
+};
+
 /* Begins the next attempt; the one before must be closed. */
-void ledger_begin(struct ledger *ledger, const struct teedeployment *want, const struct tee_spec *effective,
-                  struct arena *arena, int64_t wall_ms);
+void ledger_begin(struct ledger *ledger, const struct ledger_launch *launch, struct arena *arena);
 /* Attempts of the last hour that returned an instance id. */
 int ledger_launches_in_hour(const struct ledger *ledger, int64_t wall_ms);
 /* Wall time at which the oldest of those is an hour old. */

@@ -78,6 +78,13 @@ struct fleet_view {
     int instances;
 };
 
+/* Where there is no room now, by the places of the effective spec's subnet list; see capacity.h. */
+struct capacity_view {
+    uint32_t short_mask; /* bit i: subnet i */
+    bool is_all_short;
+    int64_t free_ms; /* monotonic: when the first of those is to be tried again */
+};
+
 enum attempt_state {
     ATTEMPT_NONE,    /* none was ever written */
     ATTEMPT_OPEN,    /* written, outcome unknown, no instance known */
@@ -99,6 +106,7 @@ struct observed {
     size_t live_count;
     enum attempt_state attempt;
     struct fleet_view fleet;
+    struct capacity_view capacity;
     const struct memory *memory;
 };
 

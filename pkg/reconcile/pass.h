@@ -9,6 +9,7 @@
 #define TEE_RECONCILE_PASS_H
 
 #include "base/log.h"
+#include "reconcile/capacity.h"
 #include "reconcile/fleet.h"
 #include "reconcile/observe.h"
 #include "reconcile/plan.h"
@@ -17,6 +18,7 @@
 struct pass {
     const struct reconciler_options *options;
     struct fleet *fleet;
+    struct capacity *capacity;
     struct log log;
     struct teedeployment *want; /* a reference */
     struct teedeployment *live; /* of the fence, or NULL */

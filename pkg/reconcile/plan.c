@@ -314,6 +314,8 @@ static bool row_launch(const struct plan_input *in, struct plan *ret)
         *ret = wait_for(9, 60 * 1000);
     else if (wait_ms > 0 && !plan_is_requested(in))
         *ret = wait_for(9, wait_ms);
+    else if (in->seen->capacity.is_all_short && !plan_is_requested(in))
+        *ret = wait_for(9, in->seen->capacity.free_ms - in->now.mono_ms);
     else
         *ret = act(9, PLAN_RECORD_ATTEMPT, NULL, NULL);
     return true;

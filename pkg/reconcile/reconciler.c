@@ -23,6 +23,7 @@ struct reconciler {
     pthread_mutex_t mutex;
     struct hmap memories; /* key -> struct memory */
     struct fleet *fleet;
+    struct capacity *capacity;
 };
 
 struct reconciler *reconciler_new(const struct reconciler_options *options)
@@ -31,6 +32,7 @@ struct reconciler *reconciler_new(const struct reconciler_options *options)
     reconciler->options = *options;
     mutex_init(&reconciler->mutex);
     hmap_init(&reconciler->memories);
+    reconciler->capacity = capacity_new();
     reconciler->fleet = fleet_new(options->config, options->store, options->inventory);
     return reconciler;
 }
@@ -41,6 +43,7 @@ struct reconciler *reconciler_free(struct reconciler *reconciler)
         return NULL;
     hmap_done(&reconciler->memories, free);
     fleet_free(reconciler->fleet);
+    capacity_free(reconciler->capacity);
     pthread_mutex_destroy(&reconciler->mutex);
     free(reconciler);
     return NULL;
@@ -83,6 +86,7 @@ void pass_observe(struct pass *pass)
                                   .now = pass->now,
                                   .arena = &pass->arena};
     observe(&input, &pass->seen);
+    capacity_look(pass->capacity, &pass->effective.instance, pass->now.mono_ms, &pass->seen.capacity);
 }
 
 void pass_event(const struct pass *pass, const char *type, const char *reason, const char *note)
@@ -217,6 +221,7 @@ static void pass_init(struct pass *pass, struct reconciler *reconciler, struct t
 {
     *pass = (struct pass){.options = &reconciler->options,
                           .fleet = reconciler->fleet,
+                          .capacity = reconciler->capacity,
                           .log = {.field = STR("object", want->key)},
                           .want = want,
                           .next = *want,

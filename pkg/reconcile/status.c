@@ -87,8 +87,12 @@ static struct verdict host_by_state(const struct builder *builder)
 static struct verdict host_after_end(const struct builder *builder, const struct ledger_past *last)
 {
     char at[TIME_TEXT_SIZE];
+    const struct capacity_view *capacity = &builder->in->seen->capacity;
+    int64_t wall_ms = builder->in->now.wall_ms;
     int64_t next_ms = ledger_not_before_ms(&builder->in->want->status.launch);
-    time_format(next_ms > 0 ? next_ms : builder->in->now.wall_ms, at);
+    int64_t room_ms = capacity->is_all_short ? wall_ms + capacity->free_ms - builder->in->now.mono_ms : 0;
+    next_ms = room_ms > next_ms ? room_ms : next_ms;
+    time_format(next_ms > 0 ? next_ms : wall_ms, at);
     if (last->instance_id)
         return (struct verdict){"False", "HostLost",
                                 arena_printf(builder->arena,
@@ -134,6 +138,18 @@ static const char *budget_text(const struct builder *builder)
         ledger_launches_in_hour(&in->want->status.launch, in->now.wall_ms), at, last_causes(builder));
 }
 
+/* What other objects were told a moment ago. */
+static struct verdict no_capacity(const struct builder *builder)
+{
+    const struct plan_input *in = builder->in;
+    char at[TIME_TEXT_SIZE];
+    time_format(in->now.wall_ms + in->seen->capacity.free_ms - in->now.mono_ms, at);
+    return (struct verdict){
+        "False", "InsufficientCapacity",
+        arena_printf(builder->arena, "EC2 had no capacity for %s in any of the subnets; next attempt at %s",
+                     in->effective->instance.instance_type, at)};
+}
+
 static struct verdict host_launched(const struct builder *builder)
 {
     const struct plan_input *in = builder->in;
@@ -164,8 +180,11 @@ static struct verdict host_launched(const struct builder *builder)
             arena_printf(builder->arena,
                          "%d instances run, and --max-instances allows %d; nothing is launched",
                          in->seen->fleet.instances, in->config->max_instances)};
-    return last ? host_after_end(builder, last)
-                : (struct verdict){"False", "Pending", "No instance was launched yet"};
+    if (last)
+        return host_after_end(builder, last);
+    if (in->seen->capacity.is_all_short)
+        return no_capacity(builder);
+    return (struct verdict){"False", "Pending", "No instance was launched yet"};
 }
 
 static bool is_running(const struct builder *builder)

@@ -196,6 +196,8 @@ expect "an answer that is cut after the launch: one instance each" "2" live_inst
 sim POST faults '{"action":"RunInstances","count":1,"code":"InsufficientInstanceCapacity","httpStatus":500}' >/dev/null
 sed 's/name: hello/name: short/' "$SAMPLE" | kubectl apply -f - >/dev/null
 wait_until 20 "the lack of capacity is shown" is short "$(condition HostLaunched reason)" InsufficientCapacity
+# The place is left alone for three minutes, unless somebody asks.
+kubectl annotate teedeployment short "tee.dev/reconcile-requested-at=now" >/dev/null
 expect "lack of capacity is not terminal" "met" kubectl wait --for=condition=Ready teedeployment/short --timeout=60s
 sim POST faults '{"action":"DescribeInstances","count":3,"code":"RequestLimitExceeded","httpStatus":503}' >/dev/null
 expect "throttled reads change nothing" "True" field hello "$(condition Ready status)"

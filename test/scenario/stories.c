@@ -202,6 +202,18 @@ static void instances_of_all(struct world *world)
     world_settle(world);
 }
 
+/* The first object is refused in its first subnet; the second does not even ask there, for three minutes. */
+static void capacity_of_others(struct world *world)
+{
+    static const char spec[] = "{" IMAGE ",\"instance\":{\"subnetIDs\":[\"subnet-a\",\"subnet-b\"]}}";
+    world->run_error = "InsufficientInstanceCapacity";
+    world->run_error_count = 1;
+    world_apply(world, "a", spec);
+    world_run(world, 30 * 1000);
+    world_apply(world, "b", spec);
+    world_settle(world);
+}
+
 static void launch_refused(struct world *world)
 {
     world->run_error = "InvalidAMIID.NotFound";
@@ -411,6 +423,7 @@ static const struct story stories[] = {
     {"row-09-capacity-short", capacity_short, false},
     {"row-09-budget-of-all", budget_of_all, false},
     {"row-09-instances-of-all", instances_of_all, false},
+    {"row-09-capacity-of-others", capacity_of_others, false},
     {"row-09-refused", launch_refused, false},
     {"row-09-throttled", launch_throttled, false},
     {"row-09-denied", launch_denied, false},

@@ -182,6 +182,12 @@ static void test_close_and_history(void **state)
     assert_string_equal(ledger.history[7].instance_id, "i");
 }
 
+static void begin(struct ledger *ledger, struct plan_scene *scene, uint32_t short_mask)
+{
+    struct ledger_launch launch = {scene->want, &scene->effective, short_mask, 1000};
+    ledger_begin(ledger, &launch, &scene->arena);
+}
+
 static void test_begin(void **state)
 {
     (void)state;
@@ -192,7 +198,7 @@ static void test_begin(void **state)
     char last[SHA256_HEX_SIZE] = "";
     plan_scene_init(&scene, &input);
     for (int i = 0; i < 3; i++) {
-        ledger_begin(&ledger, scene.want, &scene.effective, &scene.arena, 1000);
+        begin(&ledger, &scene, 0);
         assert_true(ledger_is_open(&ledger));
         assert_int_equal(ledger.attempt, i + 1);
         assert_int_equal(ledger.hash_version, LAUNCH_HASH_VERSION);
@@ -202,10 +208,16 @@ static void test_begin(void **state)
         ledger_close(&ledger, "InsufficientCapacity", NULL, 2000);
         assert_false(ledger_is_open(&ledger));
     }
-    ledger_begin(&ledger, scene.want, &scene.effective, &scene.arena, 3000);
+    begin(&ledger, &scene, 0);
     ledger_close(&ledger, "Unauthorized", NULL, 4000);
-    ledger_begin(&ledger, scene.want, &scene.effective, &scene.arena, 5000);
+    begin(&ledger, &scene, 0);
     assert_string_equal(ledger.subnet_id, "subnet-a"); /* only a lack of capacity moves it on */
+    ledger_close(&ledger, "Unauthorized", NULL, 4000);
+    begin(&ledger, &scene, 1);
+    assert_string_equal(ledger.subnet_id, "subnet-b"); /* others were just refused in the first */
+    ledger_close(&ledger, "Unauthorized", NULL, 4000);
+    begin(&ledger, &scene, 3);
+    assert_string_equal(ledger.subnet_id, "subnet-a"); /* no other is left */
     plan_scene_done(&scene);
 }
 

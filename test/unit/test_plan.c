@@ -73,6 +73,11 @@ static void fleet_full(struct plan_scene *scene)
     scene->seen.fleet.is_full = true;
 }
 
+static void short_everywhere(struct plan_scene *scene)
+{
+    scene->seen.capacity = (struct capacity_view){.is_all_short = true, .free_ms = SCENE_MONO_MS + 70 * 1000};
+}
+
 static void may_adopt(struct plan_scene *scene)
 {
     scene->config.allow_adoption = true;
@@ -362,6 +367,17 @@ static void test_launching(void **state)
          .row = 9,
          .action = PLAN_NONE,
          .look_ms = 60 * 1000},
+        {"others were refused everywhere",
+         {.attempt = ATTEMPT_NONE},
+         short_everywhere,
+         .row = 9,
+         .action = PLAN_NONE,
+         .look_ms = 70 * 1000},
+        {"others were refused everywhere, but a reconcile was requested",
+         {.metadata = REQUESTED, .attempt = ATTEMPT_NONE},
+         short_everywhere,
+         .row = 9,
+         .action = PLAN_RECORD_ATTEMPT},
         {"back-off after no capacity",
          {.status = NO_CAPACITY, .attempt = ATTEMPT_DEAD},
          NULL,

@@ -58,6 +58,11 @@ static void no_budget(struct plan_scene *scene)
     scene->config.max_launches_per_hour = 0;
 }
 
+static void short_everywhere(struct plan_scene *scene)
+{
+    scene->seen.capacity = (struct capacity_view){.is_all_short = true, .free_ms = SCENE_MONO_MS + 70 * 1000};
+}
+
 static void fleet_full(struct plan_scene *scene)
 {
     scene->seen.fleet = (struct fleet_view){.is_full = true, .instances = 7};
@@ -118,6 +123,12 @@ static const struct status_case cases[] = {
      no_budget,
      "Provisioning",
      "False/LaunchBudgetExhausted",
+     "Reconciling"},
+    {"others were refused everywhere",
+     {.attempt = ATTEMPT_NONE},
+     short_everywhere,
+     "Provisioning",
+     "False/InsufficientCapacity",
      "Reconciling"},
     {"as many instances as may be",
      {.attempt = ATTEMPT_NONE},
