@@ -108,7 +108,7 @@ static void test_waiting_list_is_bounded(void **state)
     permits_free(permits);
 }
 
-enum { HOSTS_MAX = 2000, PERMITS = 12, PERMITS_FAILING = 4 };
+enum { HOSTS_MAX = 2000, PERMITS = 12, PERMITS_FAILING = 4, STEP_MS = 100, HORIZON_MS = 3600 * 1000 };
 
 struct host {
     char key[16];
@@ -148,12 +148,12 @@ static void ask(struct permits *permits, struct host *host, int64_t now_ms)
     struct permits_ask ask = {host->key, host->lapse_ms, now_ms};
     int64_t retry_ms = 0;
     if (permits_take(permits, &ask, &retry_ms))
-        host->done_ms = now_ms + (host->is_dead ? 2000 : 50);
+        host->done_ms = now_ms + (host->is_dead ? 2000 : STEP_MS);
     else
         host->next_ms = now_ms + retry_ms;
 }
 
-/* Counts the healthy hosts that lapsed within two hours after the others died, all at once. */
+/* Counts the healthy hosts that lapsed within the hour after the others died, all at once. */
 static int run_outage(const struct outage *outage)
 {
     struct permits *permits = permits_new(PERMITS, PERMITS_FAILING);
@@ -166,7 +166,7 @@ static int run_outage(const struct outage *outage)
         hosts[i].next_ms = outage->interval_ms * ((i * 7919) % outage->host_count) / outage->host_count;
         hosts[i].lapse_ms = hosts[i].next_ms - outage->interval_ms + outage->valid_ms;
     }
-    for (int64_t now_ms = 0; now_ms < 2 * 3600 * 1000; now_ms += 50) {
+    for (int64_t now_ms = 0; now_ms < HORIZON_MS; now_ms += STEP_MS) {
         for (int i = 0; i < outage->host_count; i++) {
             struct host *host = &hosts[i];
             if (host->done_ms && host->done_ms <= now_ms)
@@ -176,7 +176,7 @@ static int run_outage(const struct outage *outage)
         }
     }
     for (int i = 0; i < outage->host_count; i++)
-        lapsed += !hosts[i].is_dead && hosts[i].lapse_ms < 2 * 3600 * 1000;
+        lapsed += !hosts[i].is_dead && hosts[i].lapse_ms < HORIZON_MS;
     free(hosts);
     permits_free(permits);
     return lapsed;
