@@ -91,6 +91,7 @@ start_sim
 : >"$DIR/controller.log"
 start_controller
 wait_until 30 "the controller is ready" is_ready
+wait_until 15 "it leads" health_says readyz "role: leader"
 expect "ready: the role is told" "role: leader" health readyz
 
 kubectl apply -f "$SAMPLE" >/dev/null
