@@ -171,6 +171,32 @@ def test_closed(root):
         check("an enclave that stops midway: nothing is added", ask(root) == b"HTTP/1.1 200")
 
 
+def test_broken_off(root):
+    """A reset, which is what closing with unread bytes is, must not look like a host that boots."""
+    def serve(connection):
+        connection.sendall(b"HTTP/1.1 200")
+        time.sleep(0.5)
+
+    with Enclave(root, serve):
+        check("an enclave that breaks off: nothing is added", ask(root) == b"HTTP/1.1 200")
+    with Enclave(root, lambda connection: time.sleep(0.5)):
+        check("an enclave that breaks off at once: no 503", ask(root) == b"")
+
+
+def test_unread(root):
+    """The enclave closes while more is being written to it: the join fails, but it had begun."""
+    def serve(connection):
+        time.sleep(1)
+
+    with Enclave(root, serve), connect(root) as connection:
+        data = b""
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(REQUEST[:-2] + b"X: y\r\n" * 60000 + b"\r\n")
+            while piece := connection.recv(65536):
+                data += piece
+        check("an enclave that closes in the middle of a request: no 503", data == b"", data)
+
+
 def test_limit(root):
     """16 connections are served at a time; the next waits for its turn."""
     release = threading.Event()
@@ -202,7 +228,7 @@ def main():
     root.make()
     root.serve_metadata()
     with listening(root):
-        for test in (test_booting, test_bad_clients, test_joined, test_slow_answer, test_closed, test_limit):
+        for test in (test_booting, test_bad_clients, test_joined, test_slow_answer, test_closed, test_broken_off, test_unread, test_limit):
             test(root)
     with listening(root, "Nitriding", 443):
         check("https: no plain text while the host boots", ask(root, b"\x16\x03\x01") == b"")
