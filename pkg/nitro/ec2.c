@@ -1,8 +1,10 @@
 /* The actions: which body, which answer. How they are sent is ec2_call.c's. */
 #include "nitro/ec2.h"
 
+#include "base/encoding.h"
 #include "base/mem.h"
 #include "nitro/ec2_call.h"
+#include "nitro/xml.h"
 
 #include <string.h>
 
@@ -132,6 +134,44 @@ int ec2_create_tags(struct ec2 *ec2, const char *id, const struct ec2_tag *tags,
     if (ec2_request_create_tags(id, tags, count, &body, err) < 0)
         return -1;
     ec2_call_init(&call, ec2, "CreateTags", timeout_ms);
+    return perform_once(&call, body, err);
+}
+
+/* The service breaks long base64 into lines. */
+static void drop_breaks(struct buf *text, const char *base64)
+{
+    for (; *base64; base64++)
+        if (!strchr("\r\n\t ", *base64))
+            buf_putc(text, *base64);
+}
+
+static int take_output(void *ctx, const char *base64, struct error *err)
+{
+    struct buf *taken = ctx;
+    CLEANUP(buf_done) struct buf text;
+    CLEANUP(freep) uint8_t *data = NULL;
+    size_t len = 0;
+    buf_init(&text, XML_TEXT_MAX);
+    drop_breaks(&text, base64);
+    if (base64_decode(buf_text(&text), text.len, &data, &len) < 0)
+        return error_set(err, ERROR_UNAVAILABLE, "UnexpectedAnswer",
+                         "GetConsoleOutput: the output is not base64");
+    size_t skipped = len > EC2_CONSOLE_MAX ? len - EC2_CONSOLE_MAX : 0;
+    buf_reset(taken);
+    buf_append(taken, data + skipped, len - skipped);
+    return 0;
+}
+
+int ec2_fetch_console(struct ec2 *ec2, const char *id, int64_t timeout_ms, struct buf *ret_text,
+                      struct error *err)
+{
+    CLEANUP(freep) char *body = NULL;
+    struct ec2_call call;
+    buf_init(ret_text, EC2_CONSOLE_MAX);
+    if (ec2_request_console(id, &body, err) < 0)
+        return -1;
+    ec2_call_init(&call, ec2, "GetConsoleOutput", timeout_ms);
+    call.handler = (struct ec2_handler){.ctx = ret_text, .on_output = take_output};
     return perform_once(&call, body, err);
 }
 

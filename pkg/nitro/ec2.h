@@ -13,6 +13,7 @@
 #ifndef TEE_NITRO_EC2_H
 #define TEE_NITRO_EC2_H
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/thread.h"
 #include "nitro/credentials.h"
@@ -20,6 +21,8 @@
 #include "nitro/ec2_response.h"
 
 struct ec2;
+
+enum { EC2_CONSOLE_MAX = 64 * 1024 };
 
 struct ec2_options {
     const char *endpoint; /* such as "https://ec2.eu-west-1.amazonaws.com" */
@@ -62,6 +65,10 @@ MUST_CHECK int ec2_fetch_image(struct ec2 *ec2, const char *id, int64_t timeout_
 /* ret_subnets has room for id_count; ERROR_INVALID if one of them does not exist. */
 MUST_CHECK int ec2_fetch_subnets(struct ec2 *ec2, const struct ec2_query *ids, int64_t timeout_ms,
                                  struct ec2_subnet *ret_subnets, struct error *err);
+/* The end of what the instance wrote to its console, EC2_CONSOLE_MAX bytes at most: anything at all, and what
+ * is shown of it goes through console.h. Empty if it wrote nothing yet. */
+MUST_CHECK int ec2_fetch_console(struct ec2 *ec2, const char *id, int64_t timeout_ms, struct buf *ret_text,
+                                 struct error *err);
 /* ERROR_INVALID if there is no such type. */
 MUST_CHECK int ec2_fetch_type(struct ec2 *ec2, const char *name, int64_t timeout_ms,
                               struct ec2_type *ret_type, struct error *err);

@@ -222,6 +222,15 @@ int ec2_request_change(enum ec2_verb verb, const char *const *ids, size_t id_cou
     return put_ids(&body, ids, id_count, err) < 0 ? -1 : finish(&body, ret_body, err);
 }
 
+int ec2_request_console(const char *id, char **ret_body, struct error *err)
+{
+    CLEANUP(buf_done) struct buf body;
+    begin(&body, "GetConsoleOutput");
+    put(&body, id, "InstanceId");
+    put(&body, "true", "Latest");
+    return finish(&body, ret_body, err);
+}
+
 int ec2_request_create_tags(const char *id, const struct ec2_tag *tags, size_t tag_count, char **ret_body,
                             struct error *err)
 {

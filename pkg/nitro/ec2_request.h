@@ -25,6 +25,8 @@ MUST_CHECK int ec2_request_describe(const struct ec2_query *query, const char *n
                                     struct error *err);
 MUST_CHECK int ec2_request_change(enum ec2_verb verb, const char *const *ids, size_t id_count,
                                   char **ret_body, struct error *err);
+/* The newest output: instances that can have enclaves are all of a kind that gives it while it runs. */
+MUST_CHECK int ec2_request_console(const char *id, char **ret_body, struct error *err);
 MUST_CHECK int ec2_request_create_tags(const char *id, const struct ec2_tag *tags, size_t tag_count,
                                        char **ret_body, struct error *err);
 MUST_CHECK int ec2_request_describe_image(const char *id, char **ret_body, struct error *err);

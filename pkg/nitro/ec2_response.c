@@ -299,6 +299,8 @@ static int on_end(void *ctx, const char *path, const char *text, struct error *e
         read_fault(&response->fault, path, text);
     else if (rest && strcmp(rest, "/nextToken") == 0)
         set_text(&response->next_token, text);
+    else if (rest && strcmp(rest, "/output") == 0 && response->handler.on_output && *text)
+        return response->handler.on_output(response->handler.ctx, text, err);
     return 0;
 }
 

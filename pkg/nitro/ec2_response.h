@@ -26,6 +26,8 @@ struct ec2_handler {
     int (*on_type)(void *ctx, const struct ec2_type *type, struct error *err);
     int (*on_image)(void *ctx, const struct ec2_image *image, struct error *err);
     int (*on_subnet)(void *ctx, const struct ec2_subnet *subnet, struct error *err);
+    /* GetConsoleOutput's: base64, perhaps in lines; not called for a host that wrote nothing yet. */
+    int (*on_output)(void *ctx, const char *base64, struct error *err);
 };
 
 /* action: such as "DescribeInstances"; a constant. */

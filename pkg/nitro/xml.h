@@ -16,7 +16,7 @@
 
 #include <stddef.h>
 
-enum { XML_DEPTH_MAX = 32, XML_PATH_MAX = 1024, XML_TEXT_MAX = 64 * 1024 };
+enum { XML_DEPTH_MAX = 32, XML_PATH_MAX = 1024, XML_TEXT_MAX = 128 * 1024 };
 
 struct xml;
 

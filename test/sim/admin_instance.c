@@ -2,10 +2,12 @@
 #include "base/cleanup.h"
 #include "base/encoding.h"
 #include "base/json_writer.h"
+#include "base/mem.h"
 #include "sim/service_internal.h"
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void write_instance(struct json_writer *writer, const struct sim_instance *instance)
@@ -55,6 +57,7 @@ struct wish {
     int stop;
     int crash;
     int clear;
+    const char *console;
     const char *defect;
     const char *digest;
     enum sim_defect parsed_defect;
@@ -95,9 +98,9 @@ static int read_wish(const struct sim_request *request, struct wish *wish, json_
 {
     json_t *enclave = NULL;
     *ret_root = json_loadb(request->body, request->body_len, 0, error);
-    if (!*ret_root ||
-        json_unpack_ex(*ret_root, error, JSON_STRICT, "{s?o, s?b, s?b, s?o}", "lag", ret_lag, "terminate",
-                       &wish->terminate, "stop", &wish->stop, "enclave", &enclave) < 0)
+    if (!*ret_root || json_unpack_ex(*ret_root, error, JSON_STRICT, "{s?o, s?b, s?b, s?s, s?o}", "lag",
+                                     ret_lag, "terminate", &wish->terminate, "stop", &wish->stop, "console",
+                                     &wish->console, "enclave", &enclave) < 0)
         return -1;
     if (enclave &&
         json_unpack_ex(enclave, error, JSON_STRICT, "{s?b, s?s, s?s, s?b}", "crash", &wish->crash, "defect",
@@ -113,6 +116,10 @@ static void apply_wish(struct sim_service *service, struct sim_instance *instanc
         instance->is_crashed = false;
         instance->defect = SIM_DEFECT_NONE;
         instance->swapped_digest[0] = '\0';
+    }
+    if (wish->console) {
+        free(instance->console);
+        instance->console = mem_strdup(wish->console);
     }
     if (wish->crash)
         instance->is_crashed = true;

@@ -55,6 +55,7 @@ static const char *const status_patterns[] = {"InstanceId.N",
 static const char *const types_patterns[] = {"InstanceType.N", "MaxResults", "NextToken", NULL};
 static const char *const images_patterns[] = {"ImageId.N", NULL};
 static const char *const subnets_patterns[] = {"SubnetId.N", NULL};
+static const char *const console_patterns[] = {"InstanceId", "Latest", NULL};
 static const char *const start_patterns[] = {"InstanceId.N", NULL};
 static const char *const stop_patterns[] = {"InstanceId.N", "Force", "Hibernate", "SkipOsShutdown", NULL};
 static const char *const terminate_patterns[] = {"InstanceId.N", "Force", "SkipOsShutdown", NULL};
@@ -71,6 +72,7 @@ static const struct {
     {"DescribeInstanceTypes", types_patterns, sim_describe_instance_types},
     {"DescribeImages", images_patterns, sim_describe_images},
     {"DescribeSubnets", subnets_patterns, sim_describe_subnets},
+    {"GetConsoleOutput", console_patterns, sim_get_console_output},
     {"StartInstances", start_patterns, sim_start_instances},
     {"StopInstances", stop_patterns, sim_stop_instances},
     {"TerminateInstances", terminate_patterns, sim_terminate_instances},

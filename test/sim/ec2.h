@@ -34,6 +34,7 @@ int sim_run_instances(struct sim_call *call);
 int sim_describe_instances(struct sim_call *call);
 int sim_describe_instance_status(struct sim_call *call);
 int sim_describe_instance_types(struct sim_call *call);
+int sim_get_console_output(struct sim_call *call);
 int sim_describe_images(struct sim_call *call);
 int sim_describe_subnets(struct sim_call *call);
 int sim_start_instances(struct sim_call *call);

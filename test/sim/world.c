@@ -88,6 +88,7 @@ void sim_launch_done(struct sim_launch *launch)
 static void instance_free(struct sim_instance *instance)
 {
     sim_launch_done(&instance->launch);
+    free(instance->console);
     free(instance);
 }
 

@@ -85,6 +85,7 @@ struct sim_instance {
     enum sim_defect defect;
     char swapped_digest[ENCLAVE_DIGEST_SIZE]; /* "" = none */
     char earlier_nonce[80];                   /* in hex; "" = none yet */
+    char *console;                            /* what a test put there; NULL = the boot's own lines */
 };
 
 struct world_options {

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/encoding.h"
 #include "base/mem.h"
 #include "fake_api.h"
 #include "nitro/ec2.h"
@@ -385,6 +386,37 @@ static void test_image_and_subnets(void **state)
     assert_non_null(strstr(err.text, "subnet-2"));
 }
 
+#define CONSOLE(output) "<GetConsoleOutputResponse>" output "</GetConsoleOutputResponse>"
+
+/* An answer as large as the service gives, in lines; one larger than that; none; and one that is no base64.
+ */
+static void test_console(void **state)
+{
+    struct scene *scene = *state;
+    struct error err = {0};
+    CLEANUP(freep) char *raw = mem_alloc(EC2_CONSOLE_MAX + 3);
+    for (size_t i = 0; i < EC2_CONSOLE_MAX + 3; i++)
+        raw[i] = (char)(i % 251);
+    CLEANUP(freep) char *whole = base64_encode(raw, EC2_CONSOLE_MAX);
+    CLEANUP(freep) char *longer = base64_encode(raw, EC2_CONSOLE_MAX + 3);
+    CLEANUP(freep) char *full = mem_printf(CONSOLE("<output>%.76s\r\n%s\n</output>"), whole, whole + 76);
+    CLEANUP(freep) char *over = mem_printf(CONSOLE("<output>%s</output>"), longer);
+    SCRIPT(scene, {200, full, FAKE_WHOLE, NULL}, {200, over, FAKE_WHOLE, NULL},
+           {200, CONSOLE("<instanceId>i-1</instanceId>"), FAKE_WHOLE, NULL},
+           {200, CONSOLE("<output>?</output>"), FAKE_WHOLE, NULL},
+           {400, FAULT("InvalidInstanceID.NotFound"), FAKE_WHOLE, NULL});
+    for (size_t i = 0; i < 5; i++) {
+        CLEANUP(buf_done) struct buf text;
+        int result = ec2_fetch_console(scene->ec2, "i-1", TIMEOUT_MS, &text, &err);
+        assert_int_equal(result, i < 3 ? 0 : -1);
+        assert_int_equal(text.len, i < 2 ? EC2_CONSOLE_MAX : 0);
+        if (i < 2)
+            assert_memory_equal(text.data, raw + 3 * i, text.len);
+    }
+    assert_int_equal(err.kind, ERROR_ABSENT);
+    assert_int_equal(scene->asked, 5);
+}
+
 static void test_bad_endpoint(void **state)
 {
     (void)state;
@@ -399,17 +431,13 @@ static void test_bad_endpoint(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {SCENE_TEST(test_describe_pages),
-                                       SCENE_TEST(test_dry_run),
-                                       SCENE_TEST(test_image_and_subnets),
-                                       SCENE_TEST(test_request_is_signed),
-                                       cmocka_unit_test(test_retries),
-                                       SCENE_TEST(test_no_retry_after_records),
-                                       SCENE_TEST(test_refused_keys_are_read_again_once_in_a_while),
-                                       SCENE_TEST(test_clock_is_corrected),
-                                       SCENE_TEST(test_timeout),
-                                       SCENE_TEST(test_many_threads),
-                                       SCENE_TEST(test_run_and_types),
-                                       cmocka_unit_test(test_bad_endpoint)};
+    const struct CMUnitTest tests[] = {
+        SCENE_TEST(test_describe_pages),         SCENE_TEST(test_dry_run),
+        SCENE_TEST(test_image_and_subnets),      SCENE_TEST(test_console),
+        SCENE_TEST(test_request_is_signed),      cmocka_unit_test(test_retries),
+        SCENE_TEST(test_no_retry_after_records), SCENE_TEST(test_refused_keys_are_read_again_once_in_a_while),
+        SCENE_TEST(test_clock_is_corrected),     SCENE_TEST(test_timeout),
+        SCENE_TEST(test_many_threads),           SCENE_TEST(test_run_and_types),
+        cmocka_unit_test(test_bad_endpoint)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -150,6 +150,9 @@ static void test_others(void **state)
     assert_string_equal(image, "Action=DescribeImages" VERSION "&ImageId.1=ami-1");
     assert_int_equal(ec2_request_describe_subnets(ids, 2, &subnets, NULL), 0);
     assert_string_equal(subnets, "Action=DescribeSubnets" VERSION "&SubnetId.1=i-1&SubnetId.2=i-2");
+    CLEANUP(freep) char *console = NULL;
+    assert_int_equal(ec2_request_console("i-1", &console, NULL), 0);
+    assert_string_equal(console, "Action=GetConsoleOutput" VERSION "&InstanceId=i-1&Latest=true");
     char *none = NULL;
     assert_int_equal(ec2_request_describe_subnets(ids, 0, &none, NULL), -1);
     assert_int_equal(ec2_request_describe_subnets(ids, 17, &none, NULL), -1);

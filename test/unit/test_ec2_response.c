@@ -67,6 +67,12 @@ static int note_image(void *ctx, const struct ec2_image *image, struct error *er
                       image->root_device_type);
 }
 
+static int note_output(void *ctx, const char *base64, struct error *err)
+{
+    (void)err;
+    return buf_printf(ctx, "output %s;", base64);
+}
+
 static int note_subnet(void *ctx, const struct ec2_subnet *subnet, struct error *err)
 {
     (void)err;
@@ -131,6 +137,12 @@ static const struct {
      "blockDeviceMapping></item><item><imageId>ami-2</imageId><imageState>pending</imageState><architecture>"
      "x86_64</architecture></item></imagesSet></DescribeImagesResponse>",
      "ami-1 available 1 /dev/xvda ebs;ami-2 pending 0  ;", NULL, ERROR_NONE},
+    {"GetConsoleOutput",
+     "<GetConsoleOutputResponse" NS "><requestId>r</requestId><instanceId>i-1</instanceId><timestamp>t</"
+     "timestamp><output>YQ==\n</output></GetConsoleOutputResponse>",
+     "output YQ==\n;", NULL, ERROR_NONE},
+    {"GetConsoleOutput", "<GetConsoleOutputResponse><output/></GetConsoleOutputResponse>", "", NULL,
+     ERROR_NONE},
     {"DescribeSubnets",
      "<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-1</subnetId><availableIpAddressCount>251</"
      "availableIpAddressCount><availabilityZone>eu-west-1b</availabilityZone></item></subnetSet></"
@@ -167,7 +179,8 @@ static void check(size_t number, size_t piece)
     CLEANUP(buf_done) struct buf heard;
     struct error err = {0};
     buf_init(&heard, 8192);
-    struct ec2_handler handler = {&heard, note_instance, note_change, note_type, note_image, note_subnet};
+    struct ec2_handler handler = {&heard,     note_instance, note_change, note_type,
+                                  note_image, note_subnet,   note_output};
     struct ec2_response *response = ec2_response_new(cases[number].action, &handler);
     const char *body = cases[number].body;
     size_t len = strlen(body);

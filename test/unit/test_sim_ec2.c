@@ -104,6 +104,9 @@ static void refusals(void **state)
         {"Action=DescribeImages&ImageId.1=ami-12345678&DryRun=true" VERSION, "DryRunOperation", 412},
         {"Action=DescribeSubnets&SubnetId.1=subnet-00000000000000404" VERSION, "InvalidSubnetID.NotFound",
          400},
+        {"Action=GetConsoleOutput" VERSION, "MissingParameter", 400},
+        {"Action=GetConsoleOutput&InstanceId=x" VERSION, "InvalidInstanceID.Malformed", 400},
+        {"Action=GetConsoleOutput&InstanceId=i-00000000" VERSION, "InvalidInstanceID.NotFound", 400},
         {"Action=DescribeSubnets&SubnetId.1=net" VERSION, "InvalidSubnetID.Malformed", 400},
         {RUN "&SubnetId=subnet-00000000000000404", "InvalidSubnetID.NotFound", 400},
         {RUN "&SubnetId=net-1", "InvalidSubnetID.Malformed", 400},
@@ -365,6 +368,22 @@ static void tags_and_types(void **state)
     assert_int_equal(count_shown(scene), 1);
 }
 
+static void console(void **state)
+{
+    struct scene *scene = *state;
+    assert_string_equal(call(scene, RUN), "");
+    CLEANUP(freep)
+    char *body = mem_printf("Action=GetConsoleOutput&Latest=true&InstanceId=%s" VERSION, scene->id);
+    assert_string_equal(call(scene, body), "");
+    assert_false(shows(scene, "<output>"));
+    scene->now_ms += LAUNCH_MS;
+    assert_string_equal(call(scene, body), "");
+    assert_true(shows(scene, "<output>WyAgICAwLjAwMDAwMF0gTGludXg"));
+    world_find(scene->world, scene->id)->console = mem_strdup("hello");
+    assert_string_equal(call(scene, body), "");
+    assert_true(shows(scene, "<output>aGVsbG8=\n</output>"));
+}
+
 static void ten_thousand(void **state)
 {
     struct scene *scene = *state;
@@ -392,6 +411,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pages, setup, teardown),
         cmocka_unit_test_setup_teardown(lag_hides, setup, teardown),
         cmocka_unit_test_setup_teardown(tags_and_types, setup, teardown),
+        cmocka_unit_test_setup_teardown(console, setup, teardown),
         cmocka_unit_test_setup_teardown(ten_thousand, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
