@@ -1,13 +1,14 @@
 /* The EC2 side of the ports: a few lines each over pkg/nitro. */
 #include "base/mem.h"
 #include "controller.h"
+#include "nitro/console.h"
 #include "nitro/userdata.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_MS = 30 * 1000, TAGS_MAX = 48 };
+enum { READ_MS = 30 * 1000, CONSOLE_MS = 5 * 1000, TAGS_MAX = 48 };
 
 static enum host_state state_of(enum ec2_state state)
 {
@@ -224,6 +225,19 @@ static int tag_host(void *ctx, const char *id, const struct tee_tag *tags, struc
     return ec2_create_tags(controller->ec2, id, out, controller_change_timeout_ms(controller), err);
 }
 
+static int read_console(void *ctx, const char *id, char *ret_tail, size_t size, struct error *err)
+{
+    struct controller *controller = ctx;
+    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf tail;
+    buf_init(&tail, size);
+    if (ec2_fetch_console(controller->ec2, id, CONSOLE_MS, &text, err) < 0)
+        return -1;
+    console_put_tail(buf_text(&text), text.len, size - 1, &tail);
+    copy(ret_tail, size, buf_text(&tail));
+    return 0;
+}
+
 void ec2_ports_fill(struct controller *controller)
 {
     struct ports *ports = &controller->ports;
@@ -233,6 +247,7 @@ void ec2_ports_fill(struct controller *controller)
     ports->terminate_host = terminate_host;
     ports->find_hosts = find_hosts;
     ports->tag_host = tag_host;
+    ports->read_console = read_console;
 }
 
 struct putter {

@@ -309,6 +309,9 @@ static int fetch_failed(struct pass *pass, const struct error *err)
     int64_t max_ms = (int64_t)pass->effective.attestation.interval_seconds * 1000;
     if (!plan_has_verdict(&pass->in) && !plan_is_boot_overdue(&pass->in))
         max_ms = FETCH_BOOT_MAX_MS;
+    if (memory->fetch_launch_ms != pass->plan.host->launch_ms) /* another boot: another enclave */
+        memory->fetch_failures = 0;
+    memory->fetch_launch_ms = pass->plan.host->launch_ms;
     int shift = memory->fetch_failures < 12 ? memory->fetch_failures : 12;
     int64_t wait_ms = (int64_t)FETCH_FIRST_MS << shift;
     wait_ms = wait_ms < max_ms ? wait_ms : max_ms;

@@ -59,11 +59,13 @@ struct memory {
     bool is_token_spent;         /* the token answered with a mismatch: it is looked up, never repeated */
     int fetch_failures;          /* attestation requests in a row without an answer */
     int64_t fetch_not_before_ms; /* monotonic */
+    int64_t fetch_launch_ms;     /* launch time of the boot that the two are about */
     int64_t failing_since_ms;    /* monotonic, of the present row of failures; 0 = none */
     char fetch_error[256];
     char boot_phase[32]; /* what the host says of itself */
     int64_t boot_seconds;
     int64_t answered_launch_ms; /* launch time of the boot in which TCP answered */
+    int64_t failed_launch_ms;   /* launch time of the boot of which BootFailed was told */
     char last_error[256];       /* of the last pass, for the conditions; "" = none */
     char last_reason[32];
     int64_t adoption_looked_ms; /* monotonic; 0 = never */

@@ -40,6 +40,8 @@ enum { PASS_WAIT_MS = 1000 };
 MUST_CHECK int effect_run(struct pass *pass, struct error *err);
 void pass_observe(struct pass *pass);
 void pass_event(const struct pass *pass, const char *type, const char *reason, const char *note);
+/* Emits BootFailed, with what the console ends with, if `status` is the first to say BootTimeout. */
+void pass_tell_boot_failure(struct pass *pass, const struct tee_status *status);
 /* The object has that resourceVersion by a write of ours: invariant 10 waits for the watch to show it. */
 void pass_note_write(struct pass *pass, const char *version);
 /* Applies a status value under a field manager; notes our write. */

@@ -365,7 +365,8 @@ static bool row_attest(const struct plan_input *in, struct plan *ret)
     if (!is_due)
         return false;
     *ret = act(14, PLAN_ATTEST, host, NULL);
-    if (in->now.mono_ms < memory->fetch_not_before_ms && !plan_is_requested(in))
+    bool is_backing_off = memory->fetch_launch_ms == host->launch_ms && !plan_is_requested(in);
+    if (is_backing_off && in->now.mono_ms < memory->fetch_not_before_ms)
         *ret = wait_for(plan_is_boot_overdue(in) ? 13 : 14, memory->fetch_not_before_ms - in->now.mono_ms);
     return true;
 }

@@ -78,6 +78,10 @@ struct ports {
     /* Sets one or more of our tags, ended by a NULL key. */
     int (*tag_host)(void *ctx, const char *id, const struct tee_tag *tags, struct error *err);
 
+    /* What the host's console ends with, made safe to show: whole lines, at most size - 1 bytes, "" if there
+     * are none. */
+    int (*read_console)(void *ctx, const char *id, char *ret_tail, size_t size, struct error *err);
+
     /* -1 with ERROR_UNAVAILABLE: no document; *ret_answer still tells has_connected and boot_phase.
      * ERROR_THROTTLED: no permit now. */
     int (*attest)(void *ctx, const struct attest_request *request, struct attest_reply *ret_answer,

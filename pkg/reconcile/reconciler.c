@@ -185,6 +185,7 @@ static int report(struct pass *pass, struct error *err)
     if (is_current && memcmp(digest, pass->want->status_digest, sizeof(digest)) == 0)
         return 0;
     tell_lapse(pass, &status);
+    pass_tell_boot_failure(pass, &status);
     return pass_apply_status(pass, TEE_FIELD_MANAGER, buf_text(&json), err);
 }
 

@@ -315,11 +315,31 @@ static void boot_timeout(struct world *world)
     world_apply(world, "a", "{" IMAGE ",\"timeouts\":{\"bootSeconds\":60}}");
     world_run(world, 100);
     world_host(world)->is_unreachable = true;
+    world_host(world)->console = "Error: Unable to find a match: socat";
     world_run(world, 90 * 1000);
     world_say(world, "the enclave answers at last");
     for (size_t i = 0; i < world->host_count; i++)
         world->hosts[i].is_unreachable = false;
     world_run(world, 1300 * 1000);
+}
+
+/* Each boot that fails is told once: not again by a controller that starts anew, but again after a stop and
+ * start of the host. */
+static void boot_failed_again(struct world *world)
+{
+    static const char short_boot[] = "{" IMAGE ",\"timeouts\":{\"bootSeconds\":60}}";
+    world_apply(world, "a", short_boot);
+    world_run(world, 100);
+    world_host(world)->is_unreachable = true;
+    world_run(world, 90 * 1000);
+    world_restart(world);
+    world_run(world, 1200 * 1000);
+    world_say(world, "stopped and started");
+    world_apply(world, "a", "{" IMAGE ",\"desiredState\":\"Stopped\",\"timeouts\":{\"bootSeconds\":60}}");
+    world_run(world, 30 * 1000);
+    world_host(world)->console = "tee-eif: eif.sha256: the file behind eif.url has another digest";
+    world_apply(world, "a", short_boot);
+    world_run(world, 120 * 1000);
 }
 
 static void rejected_and_put_right(struct world *world)
@@ -432,6 +452,7 @@ static const struct story stories[] = {
     {"row-10-edit-taken-back", edit_taken_back, false},
     {"row-10-default-changed", default_changed, false},
     {"row-13-boot-timeout", boot_timeout, true},
+    {"row-13-boot-failed-again", boot_failed_again, true},
     {"row-14-policy-changed", policy_changed, false},
     {"row-14-unreachable-and-lapsed", unreachable_and_lapsed, true},
     {"row-15-rejected-and-put-right", rejected_and_put_right, false},

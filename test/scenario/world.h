@@ -27,7 +27,8 @@ struct world_host {
     bool is_unreachable; /* the enclave does not answer */
     const char *verdict; /* what its document is judged as; NULL = Verified */
     const char *reason;
-    bool is_forgotten; /* terminated long ago: EC2 knows nothing of it */
+    const char *console; /* what it ends with; NULL = nothing */
+    bool is_forgotten;   /* terminated long ago: EC2 knows nothing of it */
 };
 
 struct world {

@@ -180,7 +180,9 @@ static void emit_event(void *ctx, const struct teedeployment *object, const stru
 {
     struct world *world = ctx;
     if (!world->is_dead)
-        world_line(world, "event %s %s", object->name, event->reason);
+        world_line(world, "event %s %s%s%s", object->name, event->reason,
+                   strcmp(event->reason, "BootFailed") == 0 ? ": " : "",
+                   strcmp(event->reason, "BootFailed") == 0 ? event->note : "");
 }
 
 static void check_rules(struct world *world)
@@ -378,6 +380,17 @@ static int tag_host(void *ctx, const char *id, const struct tee_tag *tags, struc
     return end(world, "tag", err);
 }
 
+static int read_console(void *ctx, const char *id, char *ret_tail, size_t size, struct error *err)
+{
+    struct world *world = ctx;
+    if (begin(world, "console", err) < 0)
+        return -1;
+    const struct world_host *host = by_id(world, id);
+    snprintf(ret_tail, size, "%s", host && host->console ? host->console : "");
+    world_line(world, "console %s", id);
+    return end(world, "console", err);
+}
+
 static int attest(void *ctx, const struct attest_request *request, struct attest_reply *ret_answer,
                   struct error *err)
 {
@@ -449,6 +462,7 @@ void world_fill_ports(struct world *world)
                                   .terminate_host = terminate_host,
                                   .find_hosts = find_hosts,
                                   .tag_host = tag_host,
+                                  .read_console = read_console,
                                   .attest = attest,
                                   .lease_left_ms = lease_left_ms,
                                   .want_inventory = want_inventory};

@@ -25,6 +25,13 @@ static void pending_for_long(struct plan_scene *scene)
 static void fetch_later(struct plan_scene *scene)
 {
     scene->memory.fetch_not_before_ms = SCENE_MONO_MS + 7000;
+    scene->memory.fetch_launch_ms = scene->seen.hosts[0].launch_ms;
+}
+
+static void fetch_later_of_another_boot(struct plan_scene *scene)
+{
+    fetch_later(scene);
+    scene->memory.fetch_launch_ms -= 1000;
 }
 
 static void overdue_and_later(struct plan_scene *scene)
@@ -241,6 +248,11 @@ static void test_attesting(void **state)
         {"verdict of another boot", {VERIFIED}, rebooted, .row = 14, .action = PLAN_ATTEST},
         {"verdict under other roots", {VERIFIED}, other_roots, .row = 14, .action = PLAN_ATTEST},
         {"next look is due", {VERIFIED}, next_is_due, .row = 14, .action = PLAN_ATTEST},
+        {"a new boot is asked at once, however long the one before was silent",
+         {.status = LEDGER_LIVE, ALIVE(HOST_RUNNING)},
+         fetch_later_of_another_boot,
+         .row = 14,
+         .action = PLAN_ATTEST},
         {"a request attests now",
          {.metadata = REQUESTED, VERIFIED},
          fetch_later,
