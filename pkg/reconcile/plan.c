@@ -77,7 +77,7 @@ static bool hash_differs(const struct plan_input *in, const struct host *host)
     return ledger->hash && ledger->hash_version == LAUNCH_HASH_VERSION && strcmp(ledger->hash, in->hash) != 0;
 }
 
-static bool subnet_differs(const struct plan_input *in, const struct host *host)
+bool plan_subnet_differs(const struct plan_input *in, const struct host *host)
 {
     const struct tee_instance_spec *instance = &in->want->spec.instance;
     if (instance->subnet_count == 0 || !host->subnet_id[0])
@@ -91,7 +91,7 @@ static bool subnet_differs(const struct plan_input *in, const struct host *host)
 bool plan_is_drifted(const struct plan_input *in)
 {
     const struct host *host = observed_host(in->seen);
-    return host && (hash_differs(in, host) || subnet_differs(in, host));
+    return host && (hash_differs(in, host) || plan_subnet_differs(in, host));
 }
 
 bool plan_has_verdict(const struct plan_input *in)

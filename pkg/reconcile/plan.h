@@ -64,6 +64,7 @@ bool plan_is_halted(const struct plan_input *in);
 const char *plan_problem(const struct plan_input *in);
 /* The host was launched from another spec. */
 bool plan_is_drifted(const struct plan_input *in);
+bool plan_subnet_differs(const struct plan_input *in, const struct host *host);
 /* The verdict in status still counts for the host that is seen, whatever it says. */
 bool plan_has_verdict(const struct plan_input *in);
 bool plan_is_lapsed(const struct plan_input *in);

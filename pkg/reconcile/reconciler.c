@@ -157,13 +157,25 @@ static void note_request(struct pass *pass)
     pass->next.status.last_handled = pass->want->reconcile_requested;
 }
 
-/* Transitions that a user wants to find in the Events. */
-static void tell_lapse(const struct pass *pass, const struct tee_status *status)
+static bool has_become(const struct pass *pass, const struct tee_status *status, const char *type,
+                       const char *reason)
 {
-    const struct condition *before = condition_find(&pass->want->status.conditions, "Attested");
-    const struct condition *after = condition_find(&status->conditions, "Attested");
-    if (before && after && strcmp(after->reason, "Lapsed") == 0 && strcmp(before->status, "True") == 0)
-        pass_event(pass, "Warning", "AttestationLapsed", after->message);
+    const struct condition *before = condition_find(&pass->want->status.conditions, type);
+    const struct condition *after = condition_find(&status->conditions, type);
+    return before && after && strcmp(after->reason, reason) == 0 &&
+           strcmp(before->status, after->status) != 0;
+}
+
+/* Transitions that a user wants to find in the Events; once the status has them, so that each is told once.
+ */
+static void tell_transitions(const struct pass *pass, const struct tee_status *status)
+{
+    const struct condition *attested = condition_find(&pass->want->status.conditions, "Attested");
+    if (has_become(pass, status, "Attested", "Lapsed") && strcmp(attested->status, "True") == 0)
+        pass_event(pass, "Warning", "AttestationLapsed",
+                   condition_find(&status->conditions, "Attested")->message);
+    if (has_become(pass, status, "Drifted", "SpecChanged"))
+        pass_event(pass, "Normal", "DriftDetected", condition_find(&status->conditions, "Drifted")->message);
 }
 
 static int report(struct pass *pass, struct error *err)
@@ -184,9 +196,11 @@ static int report(struct pass *pass, struct error *err)
     bool is_current = strcmp(pass->base_version, pass->want->resource_version) == 0;
     if (is_current && memcmp(digest, pass->want->status_digest, sizeof(digest)) == 0)
         return 0;
-    tell_lapse(pass, &status);
+    if (pass_apply_status(pass, TEE_FIELD_MANAGER, buf_text(&json), err) < 0)
+        return -1;
+    tell_transitions(pass, &status);
     pass_tell_boot_failure(pass, &status);
-    return pass_apply_status(pass, TEE_FIELD_MANAGER, buf_text(&json), err);
+    return 0;
 }
 
 static bool is_gone(const struct pass *pass)

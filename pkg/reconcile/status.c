@@ -2,6 +2,7 @@
 #include "reconcile/status.h"
 
 #include "base/clock.h"
+#include "reconcile/drift.h"
 #include "reconcile/ledger.h"
 
 #include <string.h>
@@ -259,8 +260,7 @@ static struct verdict drifted(const struct builder *builder)
 {
     if (!plan_is_drifted(builder->in))
         return (struct verdict){"False", "InSync", "The instance was launched from this spec"};
-    return (struct verdict){"True", "SpecChanged",
-                            "Launch-relevant fields of spec differ from what the instance was launched from"};
+    return (struct verdict){"True", "SpecChanged", drift_text(builder->in, builder->arena)};
 }
 
 /* Why nothing but a change helps; reason NULL: not stalled. */
