@@ -31,6 +31,12 @@ struct attest_means {
     struct attest_cache *cache;
 };
 
+/* What EC2 said of instance types. */
+struct preflight_means {
+    pthread_mutex_t mutex;
+    struct hmap types; /* name -> struct kept_type */
+};
+
 struct telemetry {
     struct metrics *metrics;
     struct process_metrics *process;
@@ -91,6 +97,7 @@ struct controller {
     struct ec2 *ec2;
     struct event_queue *events;
     struct attest_means attest;
+    struct preflight_means preflight;
     struct store *store;
     struct inventory *inventory;
     struct workqueue *queue;
@@ -109,6 +116,9 @@ void kube_ports_fill(struct controller *controller);
 void ec2_ports_fill(struct controller *controller);
 void attest_port_fill(struct controller *controller);
 void attest_means_init(struct attest_means *means);
+void preflight_port_fill(struct controller *controller);
+void preflight_means_init(struct preflight_means *means);
+void preflight_means_done(struct preflight_means *means);
 void attest_means_done(struct attest_means *means);
 struct watcher_owner kube_ports_owner(struct controller *controller);
 /* UID of the kube-system namespace. */

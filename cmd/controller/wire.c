@@ -115,11 +115,13 @@ static void make_core(struct controller *controller)
     controller->inventory = inventory_new();
     controller->queue = workqueue_new(controller->clock);
     attest_means_init(&controller->attest);
+    preflight_means_init(&controller->preflight);
     telemetry_init(controller);
     controller->ports = (struct ports){.ctx = controller, .want_inventory = want_inventory};
     kube_ports_fill(controller);
     ec2_ports_fill(controller);
     attest_port_fill(controller);
+    preflight_port_fill(controller);
     struct reconciler_options reconciler = {.config = &controller->config,
                                             .ports = &controller->ports,
                                             .store = controller->store,
@@ -311,6 +313,7 @@ struct controller *controller_free(struct controller *controller)
     kube_client_free(controller->kube);
     reconciler_free(controller->reconciler);
     attest_means_done(&controller->attest);
+    preflight_means_done(&controller->preflight);
     workqueue_free(controller->queue);
     inventory_free(controller->inventory);
     store_free(controller->store);

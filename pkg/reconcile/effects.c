@@ -133,6 +133,8 @@ static int launch_failed(struct pass *pass, struct error *err)
         capacity_note(pass->capacity, pass->effective.instance.instance_type,
                       pass->next.status.launch.subnet_id, pass->now.mono_ms);
     fleet_release(pass->fleet, pass->next.status.launch.token);
+    if (err->kind == ERROR_DENIED || err->kind == ERROR_INVALID || err->kind == ERROR_ABSENT)
+        preflight_cache_forget(pass->preflights, pass_launch_key(pass)); /* RunInstances has the last word */
     ledger_close(&pass->next.status.launch, result, arena_strdup(&pass->arena, err->text), pass->now.wall_ms);
     log_warn(&pass->log, "Launch was refused", STR("result", result), STR("error", err->text));
     pass_event(pass, "Warning", is_short ? "CapacityShort" : "LaunchFailed", err->text);
@@ -471,6 +473,7 @@ int effect_run(struct pass *pass, struct error *err)
         [PLAN_NONE] = none,
         [PLAN_ADD_FINALIZER] = add_finalizer,
         [PLAN_REMOVE_FINALIZER] = remove_finalizer,
+        [PLAN_PREFLIGHT] = effect_preflight,
         [PLAN_RECORD_ATTEMPT] = record_attempt,
         [PLAN_RUN] = run,
         [PLAN_LOOK_UP] = look_up,
@@ -483,7 +486,7 @@ int effect_run(struct pass *pass, struct error *err)
         [PLAN_ATTEST] = attest,
     };
     bool is_change = pass->plan.action != PLAN_NONE && pass->plan.action != PLAN_LOOK_UP &&
-                     pass->plan.action != PLAN_ATTEST;
+                     pass->plan.action != PLAN_PREFLIGHT && pass->plan.action != PLAN_ATTEST;
     if (is_change && pass->options->config->read_only)
         return 0;
     return effects[pass->plan.action](pass, err);

@@ -10,6 +10,7 @@
 #define TEE_RECONCILE_OBSERVED_H
 
 #include "api/teedeployment.h"
+#include "reconcile/preflight.h"
 
 enum { HOSTS_MAX = 8, HOST_ID_SIZE = 32 };
 
@@ -109,6 +110,7 @@ struct observed {
     enum attempt_state attempt;
     struct fleet_view fleet;
     struct capacity_view capacity;
+    struct preflight preflight; /* of the launch that would come next; looked up only where one may come */
     const struct memory *memory;
 };
 

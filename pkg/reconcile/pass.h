@@ -13,12 +13,14 @@
 #include "reconcile/fleet.h"
 #include "reconcile/observe.h"
 #include "reconcile/plan.h"
+#include "reconcile/preflight_cache.h"
 #include "reconcile/reconciler.h"
 
 struct pass {
     const struct reconciler_options *options;
     struct fleet *fleet;
     struct capacity *capacity;
+    struct preflight_cache *preflights;
     struct log log;
     struct teedeployment *want; /* a reference */
     struct teedeployment *live; /* of the fence, or NULL */
@@ -31,14 +33,20 @@ struct pass {
     struct plan_input in; /* of next */
     struct plan plan;
     char base_version[66];
-    int64_t wait_ms; /* > 0: the effect could not be tried now (no permit, no lease) */
+    char launch_key[SHA256_HEX_SIZE]; /* preflight_key() of the next launch; "" = not needed so far */
+    bool keeps_request;               /* a requested reconcile is not answered yet by what this pass did */
+    int64_t wait_ms;                  /* > 0: the effect could not be tried now (no permit, no lease) */
 };
 
 enum { PASS_WAIT_MS = 1000 };
 
 /* The effect of pass->plan; changes pass->next and pass->memory accordingly. */
 MUST_CHECK int effect_run(struct pass *pass, struct error *err);
+/* PLAN_PREFLIGHT. */
+MUST_CHECK int effect_preflight(struct pass *pass, struct error *err);
 void pass_observe(struct pass *pass);
+/* The key of the launch that would come next. */
+const char *pass_launch_key(struct pass *pass);
 void pass_event(const struct pass *pass, const char *type, const char *reason, const char *note);
 /* Emits BootFailed, with what the console ends with, if `status` is the first to say BootTimeout. */
 void pass_tell_boot_failure(struct pass *pass, const struct tee_status *status);

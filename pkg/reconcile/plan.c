@@ -15,9 +15,9 @@ enum {
 };
 
 const char *const plan_action_names[PLAN_ACTION_COUNT] = {
-    "none",    "add-finalizer",  "remove-finalizer", "record-attempt", "run",
-    "look-up", "find-adoptable", "record-halt",      "tag-retained",   "start",
-    "stop",    "terminate",      "attest",
+    "none",  "add-finalizer", "remove-finalizer", "preflight",   "record-attempt",
+    "run",   "look-up",       "find-adoptable",   "record-halt", "tag-retained",
+    "start", "stop",          "terminate",        "attest",
 };
 
 static bool same(const char *a, const char *b)
@@ -142,6 +142,38 @@ bool plan_own_budget_is_spent(const struct plan_input *in)
 bool plan_budget_is_spent(const struct plan_input *in)
 {
     return plan_own_budget_is_spent(in) || in->seen->fleet.is_spent;
+}
+
+bool plan_needs_preflight(const struct plan_input *in)
+{
+    return !in->want->is_deleting && (!observed_host(in->seen) || plan_is_drifted(in));
+}
+
+/* No launch is under way, and one is wanted. */
+static bool is_launch_ahead(const struct plan_input *in)
+{
+    enum attempt_state attempt = in->seen->attempt;
+    bool is_idle = observed_host(in->seen) || attempt == ATTEMPT_NONE || attempt == ATTEMPT_DEAD;
+    return plan_needs_preflight(in) && plan_wants_running(in) && is_idle;
+}
+
+bool plan_launch_is_refused(const struct plan_input *in)
+{
+    return is_launch_ahead(in) && in->seen->preflight.state == PREFLIGHT_REFUSED;
+}
+
+bool plan_launch_is_blocked(const struct plan_input *in)
+{
+    return is_launch_ahead(in) && in->seen->preflight.state == PREFLIGHT_BLOCKED;
+}
+
+/* Whether the next launch may be made, must be asked about, or waits. */
+static enum preflight_gate look_at_gate(const struct plan_input *in, enum preflight_purpose purpose,
+                                        int64_t *ret_wait_ms)
+{
+    const struct preflight_question question = {
+        .purpose = purpose, .is_requested = plan_is_requested(in), .mono_ms = in->now.mono_ms};
+    return preflight_gate(&in->seen->preflight, &question, ret_wait_ms);
 }
 
 /* One look-up a minute at most, so that two empty ones prove something. */
@@ -284,7 +316,13 @@ static bool row_stopped(const struct plan_input *in, struct plan *ret)
     const struct host *host = observed_host(in->seen);
     if (plan_wants_running(in))
         return false;
+    int64_t wait_ms = -1;
     *ret = wait_for(7, -1);
+    bool is_idle = in->seen->attempt == ATTEMPT_NONE || in->seen->attempt == ATTEMPT_DEAD;
+    if (!host && is_idle) { /* what a launch would need is told before it is asked for */
+        bool is_due = look_at_gate(in, PURPOSE_TELL, &wait_ms) == GATE_ASK;
+        *ret = is_due ? act(7, PLAN_PREFLIGHT, NULL, NULL) : wait_for(7, wait_ms);
+    }
     if (host && host->state == HOST_RUNNING)
         *ret = act(7, PLAN_STOP, host, "Stopped");
     else if (host && host->state != HOST_STOPPED)
@@ -299,6 +337,17 @@ static bool row_adopt(const struct plan_input *in, struct plan *ret)
         return false;
     *ret = act(8, PLAN_FIND_ADOPTABLE, NULL, NULL);
     return true;
+}
+
+static struct plan launch_if_possible(const struct plan_input *in)
+{
+    int64_t wait_ms = -1;
+    switch (look_at_gate(in, PURPOSE_LAUNCH, &wait_ms)) {
+    case GATE_OPEN: return act(9, PLAN_RECORD_ATTEMPT, NULL, NULL);
+    case GATE_ASK: return act(9, PLAN_PREFLIGHT, NULL, NULL);
+    case GATE_SHUT: break;
+    }
+    return wait_for(9, wait_ms);
 }
 
 static bool row_launch(const struct plan_input *in, struct plan *ret)
@@ -317,16 +366,23 @@ static bool row_launch(const struct plan_input *in, struct plan *ret)
     else if (in->seen->capacity.is_all_short && !plan_is_requested(in))
         *ret = wait_for(9, in->seen->capacity.free_ms - in->now.mono_ms);
     else
-        *ret = act(9, PLAN_RECORD_ATTEMPT, NULL, NULL);
+        *ret = launch_if_possible(in);
     return true;
 }
 
+/* The host is given up only for a launch that EC2 said it would make; meanwhile it is looked after as before.
+ */
 static bool row_drift(const struct plan_input *in, struct plan *ret)
 {
-    if (!plan_is_drifted(in) || in->effective->update_strategy == UPDATE_ON_DELETE ||
-        plan_budget_is_spent(in))
+    bool replaces = in->effective->update_strategy != UPDATE_ON_DELETE;
+    int64_t wait_ms = -1;
+    if (!plan_is_drifted(in) || (replaces && plan_budget_is_spent(in)))
         return false;
-    *ret = act(10, PLAN_TERMINATE, observed_host(in->seen), "Replaced");
+    enum preflight_gate gate = look_at_gate(in, replaces ? PURPOSE_REPLACE : PURPOSE_TELL, &wait_ms);
+    if (gate == GATE_SHUT || (gate == GATE_OPEN && !replaces))
+        return false;
+    *ret = gate == GATE_ASK ? act(10, PLAN_PREFLIGHT, NULL, NULL)
+                            : act(10, PLAN_TERMINATE, observed_host(in->seen), "Replaced");
     return true;
 }
 
@@ -400,6 +456,17 @@ static void wake_for_lapse(const struct plan_input *in, struct plan *plan)
         plan->look_again_ms = left_ms;
 }
 
+/* A replacement that was held up is thought of again, whatever the host is asked meanwhile. */
+static void wake_for_preflight(const struct plan_input *in, struct plan *plan)
+{
+    int64_t wait_ms = -1;
+    if (plan->row <= 10 || !plan_is_drifted(in) || look_at_gate(in, PURPOSE_REPLACE, &wait_ms) != GATE_SHUT ||
+        wait_ms < 0)
+        return;
+    if (plan->look_again_ms < 0 || plan->look_again_ms > wait_ms)
+        plan->look_again_ms = wait_ms;
+}
+
 struct plan plan_next(const struct plan_input *in)
 {
     static bool (*const rows[])(const struct plan_input *, struct plan *) = {
@@ -412,5 +479,6 @@ struct plan plan_next(const struct plan_input *in)
         if (rows[i](in, &plan))
             break;
     wake_for_lapse(in, &plan);
+    wake_for_preflight(in, &plan);
     return plan;
 }

@@ -14,6 +14,7 @@ enum plan_action {
     PLAN_NONE,
     PLAN_ADD_FINALIZER,
     PLAN_REMOVE_FINALIZER,
+    PLAN_PREFLIGHT,      /* is the launch that comes next possible? */
     PLAN_RECORD_ATTEMPT, /* ledger entry, before the call */
     PLAN_RUN,
     PLAN_LOOK_UP, /* by token, tag or id: what the inventory does not show */
@@ -76,5 +77,10 @@ bool plan_is_boot_overdue(const struct plan_input *in);
 /* The object's launches of the last hour, or those of all objects. */
 bool plan_own_budget_is_spent(const struct plan_input *in);
 bool plan_budget_is_spent(const struct plan_input *in);
+/* There is no host, or one that another spec launched: what is known of the next launch matters. */
+bool plan_needs_preflight(const struct plan_input *in);
+/* That launch cannot work, and nothing but another spec helps. */
+bool plan_launch_is_refused(const struct plan_input *in);
+bool plan_launch_is_blocked(const struct plan_input *in);
 
 #endif

@@ -21,6 +21,11 @@ struct launch_request {
     const char *cluster_id;
 };
 
+/* Why EC2 would not launch, in full; struct error has room for the beginning only. "" = err has it all. */
+struct dry_run_reply {
+    char detail[1024];
+};
+
 enum find_by { FIND_BY_TOKEN, FIND_BY_DEPLOYMENT_TAG, FIND_BY_ID, FIND_FOR_ADOPTION };
 
 struct find_request {
@@ -69,6 +74,15 @@ struct ports {
 
     int (*run_host)(void *ctx, const struct launch_request *request, struct host *ret_host,
                     struct error *err);
+    /* What EC2 knows of the type, image and subnets of a launch; each fact has its own error. -1: none was
+     * had, because we are stopping. */
+    int (*preflight_describe)(void *ctx, const struct launch_request *request, struct launch_facts *ret_facts,
+                              struct error *err);
+    /* Would EC2 make this very launch? Changes nothing. */
+    int (*preflight_dry_run)(void *ctx, const struct launch_request *request, struct dry_run_reply *ret_reply,
+                             struct error *err);
+    /* A number for the AWS credentials in use: others, another number. Does not block for long. */
+    uint64_t (*keys_stamp)(void *ctx);
     int (*start_host)(void *ctx, const char *id, struct error *err);
     int (*stop_host)(void *ctx, const char *id, struct error *err);
     int (*terminate_host)(void *ctx, const char *id, struct error *err);

@@ -24,6 +24,7 @@ struct reconciler {
     struct hmap memories; /* key -> struct memory */
     struct fleet *fleet;
     struct capacity *capacity;
+    struct preflight_cache *preflights;
 };
 
 struct reconciler *reconciler_new(const struct reconciler_options *options)
@@ -33,6 +34,7 @@ struct reconciler *reconciler_new(const struct reconciler_options *options)
     mutex_init(&reconciler->mutex);
     hmap_init(&reconciler->memories);
     reconciler->capacity = capacity_new();
+    reconciler->preflights = preflight_cache_new();
     reconciler->fleet = fleet_new(options->config, options->store, options->inventory);
     return reconciler;
 }
@@ -44,6 +46,7 @@ struct reconciler *reconciler_free(struct reconciler *reconciler)
     hmap_done(&reconciler->memories, free);
     fleet_free(reconciler->fleet);
     capacity_free(reconciler->capacity);
+    preflight_cache_free(reconciler->preflights);
     pthread_mutex_destroy(&reconciler->mutex);
     free(reconciler);
     return NULL;
@@ -76,6 +79,25 @@ static struct moment moment_now(const struct clock *clock)
     return (struct moment){.wall_ms = clock_wall_ms(clock), .mono_ms = clock_mono_ms(clock)};
 }
 
+const char *pass_launch_key(struct pass *pass)
+{
+    if (!pass->launch_key[0])
+        preflight_key(&pass->effective, pass->want->name_space, pass->launch_key);
+    return pass->launch_key;
+}
+
+/* Other credentials are looked for only where they would change something. */
+static void observe_preflight(struct pass *pass)
+{
+    const struct ports *ports = pass->options->ports;
+    struct preflight *known = &pass->seen.preflight;
+    if (!plan_needs_preflight(&pass->in))
+        return;
+    preflight_cache_get(pass->preflights, pass_launch_key(pass), &pass->arena, known);
+    if (known->state == PREFLIGHT_BLOCKED)
+        known->has_new_keys = ports->keys_stamp(ports->ctx) != known->keys;
+}
+
 void pass_observe(struct pass *pass)
 {
     struct observe_input input = {.store = pass->options->store,
@@ -87,6 +109,7 @@ void pass_observe(struct pass *pass)
                                   .arena = &pass->arena};
     observe(&input, &pass->seen);
     capacity_look(pass->capacity, &pass->effective.instance, pass->now.mono_ms, &pass->seen.capacity);
+    observe_preflight(pass);
 }
 
 void pass_event(const struct pass *pass, const char *type, const char *reason, const char *note)
@@ -182,7 +205,7 @@ static int report(struct pass *pass, struct error *err)
 {
     pass_observe(pass);
     note_host(pass);
-    if (pass->wait_ms == 0)
+    if (pass->wait_ms == 0 && !pass->keeps_request)
         note_request(pass);
     struct tee_status status;
     status_compute(&pass->in, &pass->arena, &status);
@@ -237,6 +260,7 @@ static void pass_init(struct pass *pass, struct reconciler *reconciler, struct t
     *pass = (struct pass){.options = &reconciler->options,
                           .fleet = reconciler->fleet,
                           .capacity = reconciler->capacity,
+                          .preflights = reconciler->preflights,
                           .log = {.field = STR("object", want->key)},
                           .want = want,
                           .next = *want,

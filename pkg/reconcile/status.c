@@ -45,15 +45,32 @@ static const struct ledger_past *last_attempt(const struct builder *builder)
     return ledger->history_count > 0 ? &ledger->history[ledger->history_count - 1] : NULL;
 }
 
-static struct verdict preflight(const struct builder *builder)
+/* Nobody asked yet: what the last launch was told counts until somebody does. */
+static struct verdict preflight_unasked(const struct builder *builder)
 {
-    const char *problem = plan_problem(builder->in);
     const struct ledger_past *last = last_attempt(builder);
-    if (problem)
-        return (struct verdict){"False", "Invalid", problem};
     if (!builder->host && last && same(last->result, "Unauthorized"))
         return (struct verdict){"False", "Unauthorized", last->reason};
-    return (struct verdict){"True", "SpecAccepted", "The spec can be acted upon"};
+    return (struct verdict){"Unknown", "Pending", "EC2 is asked before the next launch"};
+}
+
+static struct verdict preflight(const struct builder *builder)
+{
+    static const char *const words[] = {[PREFLIGHT_PASSED] = "True",
+                                        [PREFLIGHT_REFUSED] = "False",
+                                        [PREFLIGHT_BLOCKED] = "False",
+                                        [PREFLIGHT_INCONCLUSIVE] = "Unknown"};
+    const struct preflight *known = &builder->in->seen->preflight;
+    const char *problem = plan_problem(builder->in);
+    if (problem)
+        return (struct verdict){"False", "Invalid", problem};
+    if (!plan_needs_preflight(builder->in))
+        return (struct verdict){"True", "SpecAccepted",
+                                builder->host ? "The instance was launched from this spec"
+                                              : "Nothing is launched any more"};
+    if (known->state == PREFLIGHT_NONE)
+        return preflight_unasked(builder);
+    return (struct verdict){words[known->state], known->reason, known->text};
 }
 
 /* Ports are opened on the host by us and in its security group by its owner: people forget the second. */
@@ -281,6 +298,8 @@ static struct verdict stalled(const struct builder *builder)
         return (struct verdict){
             "True", "AttestationRejected",
             "Halted after a rejected document; change the spec or request a reconcile to go on"};
+    if (plan_launch_is_refused(in))
+        return (struct verdict){"True", in->seen->preflight.reason, in->seen->preflight.text};
     if (!plan_wants_running(in) || !is_running(builder))
         return none;
     if (plan_has_verdict(in) && !plan_is_accepted(in) && !plan_is_requested(in)) {
@@ -324,6 +343,8 @@ static struct verdict progress(const struct builder *builder)
                                 "Nothing is done while the annotation tee.dev/paused is true"};
     if (!plan_wants_running(in))
         return (struct verdict){"False", "Stopping", "The instance is being stopped"};
+    if (plan_launch_is_blocked(in))
+        return preflight(builder);
     if (!is_running(builder))
         return host_launched(builder);
     if (plan_is_drifted(in))

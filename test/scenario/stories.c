@@ -241,6 +241,71 @@ static void launch_denied(struct world *world)
     world_settle(world);
 }
 
+/* Denied before anything is launched; allowed later, and noticed at once by other credentials. */
+static void preflight_denied(struct world *world)
+{
+    world->dry_run_error = "UnauthorizedOperation";
+    world->dry_run_error_count = 3;
+    world_apply(world, "a", running);
+    world_run(world, 100 * 1000);
+    world_say(world, "other credentials, which may as little");
+    world->keys = 2;
+    world_run(world, 40 * 1000);
+    world_say(world, "allowed, and found out in due time");
+    world_run(world, 300 * 1000);
+    world_settle(world);
+}
+
+/* Nothing but another spec helps, and nothing is asked again meanwhile. */
+static void preflight_refused(struct world *world)
+{
+    world_apply(world, "a", "{" IMAGE ",\"instance\":{\"instanceType\":\"t3.medium\"}}");
+    world_settle(world);
+    world_say(world, "asked to reconcile: it is looked at again");
+    world_annotate(world, "a", "tee.dev/reconcile-requested-at", "1");
+    world_settle(world);
+    world_say(world, "another type");
+    world_apply(world, "a", running);
+    world_settle(world);
+}
+
+/* What cannot be found out delays a launch and prevents none. */
+static void preflight_throttled(struct world *world)
+{
+    world->dry_run_error = "RequestLimitExceeded";
+    world->dry_run_error_count = 1000;
+    up(world);
+}
+
+/* The old host lives, and is looked after, until EC2 would launch the new one. */
+static void replaced_when_possible(struct world *world)
+{
+    world_apply(world, "a", "{" IMAGE ",\"attestation\":{\"intervalSeconds\":60}}");
+    world_run(world, 60 * 1000);
+    world_say(world, "a type without enclaves");
+    world_apply(world, "a",
+                "{" IMAGE
+                ",\"attestation\":{\"intervalSeconds\":60},\"instance\":{\"instanceType\":\"t3.medium\"}}");
+    world_run(world, 70 * 1000);
+    world_say(world, "a good type, but EC2 is throttling for a while");
+    world->dry_run_error = "RequestLimitExceeded";
+    world->dry_run_error_count = 5;
+    world_apply(world, "a",
+                "{" IMAGE
+                ",\"attestation\":{\"intervalSeconds\":60},\"instance\":{\"instanceType\":\"c5.xlarge\"}}");
+    world_run(world, 200 * 1000);
+}
+
+/* One dry run for all objects that would make the same launch; without one for a stopped object's restart. */
+static void preflight_shared(struct world *world)
+{
+    world_apply(world, "a", running);
+    world_apply(world, "b", running);
+    world_apply(world, "c", stopped);
+    world_run(world, 20 * 1000);
+    world_settle(world);
+}
+
 static void token_mismatch(struct world *world)
 {
     world->run_error = "IdempotentParameterMismatch";
@@ -299,7 +364,11 @@ static void default_changed(struct world *world)
 
 static void edit_taken_back(struct world *world)
 {
+    static const char other[] =
+        "{" IMAGE ",\"desiredState\":\"Stopped\",\"instance\":{\"instanceType\":\"c5.xlarge\"}}";
     up(world);
+    world_apply(world, "b", other); /* so that the other launch is known to be possible */
+    world_run(world, 1000);
     world_say(world, "an edit that replaces is taken back before it was acted upon, and the watch is late");
     world_apply(world, "a", "{" IMAGE ",\"instance\":{\"instanceType\":\"c5.xlarge\"}}");
     world->is_watch_held = true;
@@ -447,6 +516,11 @@ static const struct story stories[] = {
     {"row-09-refused", launch_refused, false},
     {"row-09-throttled", launch_throttled, false},
     {"row-09-denied", launch_denied, false},
+    {"row-09-preflight-denied", preflight_denied, false},
+    {"row-09-preflight-refused", preflight_refused, false},
+    {"row-09-preflight-throttled", preflight_throttled, false},
+    {"row-09-preflight-shared", preflight_shared, false},
+    {"row-10-replaced-when-possible", replaced_when_possible, false},
     {"row-10-replaced", replaced_on_change, false},
     {"row-10-on-delete", drift_on_delete, false},
     {"row-10-edit-taken-back", edit_taken_back, false},

@@ -227,20 +227,25 @@ static struct world_host *by_id(struct world *world, const char *id)
     return NULL;
 }
 
+static int refusal(const char *code, struct error *err)
+{
+    if (strcmp(code, "InsufficientInstanceCapacity") == 0)
+        return error_set(err, ERROR_CAPACITY, "InsufficientInstanceCapacity", "no capacity");
+    if (strcmp(code, "UnauthorizedOperation") == 0)
+        return error_set(err, ERROR_DENIED, "UnauthorizedOperation", "not allowed to ec2:RunInstances");
+    if (strcmp(code, "RequestLimitExceeded") == 0)
+        return error_set(err, ERROR_THROTTLED, "RequestLimitExceeded", "slow down");
+    if (strcmp(code, "IdempotentParameterMismatch") == 0)
+        return error_set(err, ERROR_CONFLICT, "IdempotentParameterMismatch", "other parameters");
+    return error_set(err, ERROR_INVALID, code, "the AMI does not exist");
+}
+
 static int scripted_error(struct world *world, struct error *err)
 {
     if (!world->run_error || world->run_error_count-- <= 0)
         return 0;
     world_line(world, "run is refused: %s", world->run_error);
-    if (strcmp(world->run_error, "InsufficientInstanceCapacity") == 0)
-        return error_set(err, ERROR_CAPACITY, "InsufficientInstanceCapacity", "no capacity");
-    if (strcmp(world->run_error, "UnauthorizedOperation") == 0)
-        return error_set(err, ERROR_DENIED, "UnauthorizedOperation", "not allowed to ec2:RunInstances");
-    if (strcmp(world->run_error, "RequestLimitExceeded") == 0)
-        return error_set(err, ERROR_THROTTLED, "RequestLimitExceeded", "slow down");
-    if (strcmp(world->run_error, "IdempotentParameterMismatch") == 0)
-        return error_set(err, ERROR_CONFLICT, "IdempotentParameterMismatch", "other parameters");
-    return error_set(err, ERROR_INVALID, world->run_error, "the AMI does not exist");
+    return refusal(world->run_error, err);
 }
 
 static int run_host(void *ctx, const struct launch_request *request, struct host *ret_host, struct error *err)
@@ -264,6 +269,63 @@ static int run_host(void *ctx, const struct launch_request *request, struct host
     check_rules(world);
     *ret_host = host->host;
     return end(world, "run", err);
+}
+
+static const struct {
+    const char *name;
+    struct type_facts facts;
+} types[] = {
+    {"m5.xlarge", {.has_enclave_support = true, .vcpu_count = 4, .threads_per_core = 2, .memory_mib = 16384}},
+    {"c5.xlarge", {.has_enclave_support = true, .vcpu_count = 4, .threads_per_core = 2, .memory_mib = 8192}},
+    {"t3.medium", {.vcpu_count = 2, .threads_per_core = 2, .memory_mib = 4096}},
+};
+
+/* A fact that is not had is part of the answer, the end of the process is not. */
+static int give_up_if_dead(const struct world *world, struct error *err)
+{
+    return world->is_dead ? error_set(err, ERROR_STOPPED, "Dead", "the process is gone") : 0;
+}
+
+static int preflight_describe(void *ctx, const struct launch_request *request, struct launch_facts *ret_facts,
+                              struct error *err)
+{
+    struct world *world = ctx;
+    const struct tee_instance_spec *instance = &request->effective->instance;
+    *ret_facts = (struct launch_facts){.image = {.state = "available"}};
+    if (begin(world, "describe", &ret_facts->type.err) < 0)
+        return give_up_if_dead(world, err);
+    error_set(&ret_facts->type.err, ERROR_INVALID, "InvalidInstanceType", "no such type");
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (strcmp(types[i].name, instance->instance_type) == 0)
+            ret_facts->type = types[i].facts;
+    for (size_t i = 0; i < instance->subnet_count; i++) {
+        snprintf(ret_facts->subnets[i].id, sizeof(ret_facts->subnets[i].id), "%s", instance->subnet_ids[i]);
+        ret_facts->subnets[i].free_addresses = 100;
+    }
+    ret_facts->subnet_count = instance->subnet_count;
+    if (end(world, "describe", &ret_facts->subnets_err) < 0)
+        return give_up_if_dead(world, err);
+    return 0;
+}
+
+static int preflight_dry_run(void *ctx, const struct launch_request *request, struct dry_run_reply *ret_reply,
+                             struct error *err)
+{
+    struct world *world = ctx;
+    ret_reply->detail[0] = '\0';
+    if (begin(world, "dry run", err) < 0)
+        return -1;
+    if (world->dry_run_error && world->dry_run_error_count-- > 0) {
+        world_line(world, "dry run %s: %s", request->object->name, world->dry_run_error);
+        return refusal(world->dry_run_error, err);
+    }
+    world_line(world, "dry run %s: yes", request->object->name);
+    return end(world, "dry run", err);
+}
+
+static uint64_t keys_stamp(void *ctx)
+{
+    return ((struct world *)ctx)->keys;
 }
 
 static int change(struct world *world, const char *what, const char *id, struct error *err)
@@ -457,6 +519,9 @@ void world_fill_ports(struct world *world)
                                   .apply_status = apply_status,
                                   .emit_event = emit_event,
                                   .run_host = run_host,
+                                  .preflight_describe = preflight_describe,
+                                  .preflight_dry_run = preflight_dry_run,
+                                  .keys_stamp = keys_stamp,
                                   .start_host = start_host,
                                   .stop_host = stop_host,
                                   .terminate_host = terminate_host,

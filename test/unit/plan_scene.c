@@ -90,6 +90,10 @@ void plan_scene_init(struct plan_scene *scene, const struct scene_input *input)
                                     .is_store_fresh = true,
                                     .is_owner = true,
                                     .attempt = input->attempt,
+                                    .preflight = {.state = PREFLIGHT_PASSED,
+                                                  .reason = "SpecAccepted",
+                                                  .text = "yes",
+                                                  .checked_ms = SCENE_MONO_MS},
                                     .memory = &scene->memory};
     scene->in = (struct plan_input){.want = scene->want,
                                     .effective = &scene->effective,

@@ -68,6 +68,43 @@ static void fleet_full(struct plan_scene *scene)
     scene->seen.fleet = (struct fleet_view){.is_full = true, .instances = 7};
 }
 
+static void preflight_is(struct plan_scene *scene, enum preflight_state state, const char *reason)
+{
+    scene->seen.preflight = (struct preflight){.state = state, .reason = reason, .text = "EC2 said so"};
+}
+
+static void unasked(struct plan_scene *scene)
+{
+    preflight_is(scene, PREFLIGHT_NONE, NULL);
+}
+
+static void refused(struct plan_scene *scene)
+{
+    preflight_is(scene, PREFLIGHT_REFUSED, "Invalid");
+}
+
+static void refused_drifted(struct plan_scene *scene)
+{
+    drifted(scene);
+    refused(scene);
+}
+
+static void blocked(struct plan_scene *scene)
+{
+    preflight_is(scene, PREFLIGHT_BLOCKED, "Unauthorized");
+}
+
+static void blocked_drifted(struct plan_scene *scene)
+{
+    drifted(scene);
+    blocked(scene);
+}
+
+static void inconclusive(struct plan_scene *scene)
+{
+    preflight_is(scene, PREFLIGHT_INCONCLUSIVE, "Inconclusive");
+}
+
 #define ENDED(result)                                                                                        \
     "\"launch\":{\"attempt\":1,\"hash\":\"@HASH\",\"history\":[{\"attempt\":1,\"result\":\"" result          \
     "\",\"reason\":\"EC2 said so\",\"endedAt\":\"2026-01-01T11:59:58Z\"}]}"
@@ -81,6 +118,29 @@ static const struct status_case cases[] = {
      "Failed",
      "False/DeploymentIDTaken",
      "Stalled"},
+    {"launch refused before it", {.attempt = ATTEMPT_NONE}, refused, "Failed", "False/Invalid", "Stalled"},
+    {"launch blocked before it",
+     {.attempt = ATTEMPT_NONE},
+     blocked,
+     "Provisioning",
+     "False/Unauthorized",
+     "Reconciling"},
+    {"launch unsure",
+     {.attempt = ATTEMPT_NONE},
+     inconclusive,
+     "Provisioning",
+     "False/Pending",
+     "Reconciling"},
+    {"refused, and wanted stopped", {.spec = STOPPED}, refused, "Stopped", "True/Stopped", NULL},
+    {"refused, and being deleted",
+     {.metadata = DELETING},
+     refused,
+     "Terminating",
+     "False/Terminating",
+     "Reconciling"},
+    {"successor refused", {VERIFIED}, refused_drifted, "Failed", "False/Invalid", "Stalled"},
+    {"successor blocked", {VERIFIED}, blocked_drifted, "Running", "False/Unauthorized", "Reconciling"},
+    {"verified, whatever a launch would be told", {VERIFIED}, refused, "Running", "True/Verified", NULL},
     {"paused", {.metadata = PAUSED}, NULL, "Provisioning", "Unknown/Paused", "Reconciling"},
     {"open attempt",
      {.status = LEDGER_OPEN, .attempt = ATTEMPT_OPEN},
@@ -301,6 +361,36 @@ static void test_transition_times(void **state)
     plan_scene_done(&scene);
 }
 
+static void check_preflight(const struct scene_input *input, void (*tune)(struct plan_scene *),
+                            const char *status, const char *reason, const char *text)
+{
+    struct plan_scene scene;
+    struct tee_status computed;
+    plan_scene_init(&scene, input);
+    tune(&scene);
+    status_compute(&scene.in, &scene.arena, &computed);
+    const struct condition *condition = condition_find(&computed.conditions, "PreflightSucceeded");
+    assert_string_equal(condition->status, status);
+    assert_string_equal(condition->reason, reason);
+    assert_non_null(strstr(condition->message, text));
+    plan_scene_done(&scene);
+}
+
+static void test_preflight(void **state)
+{
+    (void)state;
+    const struct scene_input none = {.attempt = ATTEMPT_NONE};
+    const struct scene_input denied = {.status = ENDED("Unauthorized"), .attempt = ATTEMPT_DEAD};
+    const struct scene_input live = {VERIFIED};
+    check_preflight(&none, unasked, "Unknown", "Pending", "before the next launch");
+    check_preflight(&denied, unasked, "False", "Unauthorized", "EC2 said so");
+    check_preflight(&none, refused, "False", "Invalid", "EC2 said so");
+    check_preflight(&none, blocked, "False", "Unauthorized", "EC2 said so");
+    check_preflight(&none, inconclusive, "Unknown", "Inconclusive", "EC2 said so");
+    check_preflight(&live, refused, "True", "SpecAccepted", "launched from this spec");
+    check_preflight(&live, blocked_drifted, "False", "Unauthorized", "EC2 said so");
+}
+
 /* A verdict of another boot is not shown; one that has lapsed says so. */
 static void test_shown_verdict(void **state)
 {
@@ -328,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_invariants),
         cmocka_unit_test(test_transition_times),
         cmocka_unit_test(test_shown_verdict),
+        cmocka_unit_test(test_preflight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
