@@ -136,7 +136,7 @@ static void test_nonce_and_role(void **state)
 static void test_wrong_digests(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"", "00", HEX_256 "00", "g0112233445566778899aabbccddeeff" HEX_16};
+    static const char *const wrong[] = {"", "00", HEX_256 "00", ("g0112233445566778899aabbccddeeff" HEX_16)};
     struct evidence_policy filled = {0};
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         struct tee_attestation_spec user_data = {.user_data_sha256 = wrong[i]};
