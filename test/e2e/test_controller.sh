@@ -103,6 +103,14 @@ expect "evidence is in the status" "h" field hello '{.status.attestation.evidenc
 kubectl delete teedeployment debug --timeout=30s >/dev/null
 
 INSTANCE=$(field hello '{.status.instance.id}')
+
+# A host that never answers, as nothing listens at its port: looked at again when its minute is over, below.
+sed -e 's/name: hello/name: silent/' -e 's/^  attestation:$/  timeouts: {bootSeconds: 60}\n&\n    port: 9/' "$SAMPLE" |
+  kubectl apply -f - >/dev/null
+wait_until 20 "the silent host is launched" is_not silent '{.status.instance.id}' ''
+SILENT=$(field silent '{.status.instance.id}')
+sim POST "instances/$SILENT" "$(jq -n '{console: ("Starting\n" + "x" * 70000 + "\n" + ("token=hunter2 \n" * 3)
+  + "GET https://user:hunter2@b.example/app.eif?X-Amz-Signature=hunter2 failed\nAKIAIOSFODNN7EXAMPLE refused\n")}')" >/dev/null
 counted_more() { (($(failures "$1") > $2)); }
 wait_field() { wait_until 20 "$2 is $3" is "$1" "$2" "$3" && field "$1" "$2"; }
 request() { kubectl annotate --overwrite teedeployment hello "tee.dev/reconcile-requested-at=$(date -u +%FT%T.%NZ)" >/dev/null; }
@@ -178,6 +186,24 @@ heals "other user data"
 spec "[{\"op\":\"add\",\"path\":\"$SETS/-\",\"value\":{\"name\":\"next\",\"pcrs\":[{\"index\":0,\"sha384\":\"$(printf '1%.0s' {1..96})\"}]}}]"
 expect "a second set beside the first: Ready" "v1" wait_field hello '{.status.attestation.matchedMeasurement}' v1
 spec "[{\"op\":\"remove\",\"path\":\"$SETS/1\"}]"
+
+# The silent host's minute is long over.
+event_of() { kubectl get events.events.k8s.io -o json | jq -r --arg n "$1" --arg r "$2" '.items[] | select(.regarding.name == $n and .reason == $r) | .note'; }
+has_event() { [[ -n $(event_of "$1" "$2") ]]; }
+wait_until 90 "the boot's failure is told" has_event silent BootFailed ||
+  fail "BootFailed" "$(kubectl get teedeployment silent -o json | jq -c .status.conditions)"
+expect "BootFailed: Stalled with it" "BootTimeout" field silent "$(condition Stalled reason)"
+if [[ $(event_of silent BootFailed) == *"boot of $SILENT"*$'ends with:\n'*"token= [redacted]"*"@b.example/app.eif?[redacted] failed"$'\n[redacted] refused' ]]; then
+  pass "BootFailed: the console's last lines, struck out"
+else
+  fail "BootFailed: the console's last lines, struck out" "$(event_of silent BootFailed)"
+fi
+if kubectl get events,teedeployments -o yaml | cat - "$DIR/controller.log" | grep -qE 'hunter2|AKIAIOSFODNN7'; then
+  fail "BootFailed: no secret is anywhere" "$(kubectl get events -o yaml | grep -E 'hunter2|AKIA')"
+else
+  pass "BootFailed: no secret is anywhere"
+fi
+kubectl delete teedeployment silent --timeout=60s >/dev/null
 
 # A body that drips costs its deadline and no more: the verdict before it stays, and other objects go on.
 sim POST "instances/$INSTANCE" '{"enclave":{"defect":"slow"}}' >/dev/null

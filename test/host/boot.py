@@ -102,6 +102,49 @@ def test_script_again(root):
     check("the script again: the same files", show_files(root) == before)
 
 
+def runs_enclave(calls):
+    return any(record[:2] == ["nitro-cli", "run-enclave"] for record in calls)
+
+
+def test_mended(root):
+    """A first boot that was interrupted, or had no package mirror: the next one does it all."""
+    forget(root)
+    root.launch(sample(EIF))
+    root.first_boot(does_start=False)
+    check("interrupted after the script: nothing ran", not runs_enclave(root.calls()))
+    root.next_boot()
+    check("interrupted after the script: the next boot does it", runs_enclave(root.calls()))
+    forget(root)
+    root.path("var/lib/mirror-away").touch()
+    root.first_boot()
+    calls = root.calls()
+    check("no package mirror: tee-config fails", ["-- unit", "tee-config", "exit 1"] in [record[:3] for record in calls], calls)
+    check("no package mirror: nothing runs", not runs_enclave(calls), calls)
+    root.path("var/lib/mirror-away").unlink()
+    root.next_boot()
+    check("no package mirror: the next boot does it", runs_enclave(root.calls()))
+
+
+def test_wrong_file(root):
+    for name, url, sha in (("another digest", "s3://bucket/app.eif", "0" * 64), ("another scheme", "ftp://h/app.eif", EMPTY_SHA),
+                           ("an upper-case digest", "s3://bucket/app.eif", EMPTY_SHA.upper())):
+        forget(root)
+        root.launch(sample({"eif": {"url": url, "sha256": sha}}))
+        root.first_boot()
+        calls = root.calls()
+        is_good = sha == EMPTY_SHA.upper()
+        check(f"image file, {name}: {'runs' if is_good else 'does not run'}", runs_enclave(calls) == is_good, calls)
+        check(f"image file, {name}: {'kept' if is_good else 'not kept'}", root.path("var/lib/tee/enclave.eif").exists() == is_good)
+    forget(root)
+    root.launch(sample(EIF))
+    root.first_boot()
+    root.path("var/lib/tee/enclave.eif").write_text("damaged")
+    root.calls()
+    root.next_boot()
+    calls = root.calls()
+    check("image file, damaged on the disk: fetched anew", any(record[0] == "aws" for record in calls) and runs_enclave(calls), calls)
+
+
 def with_block(text, block):
     """The user data with another configuration block."""
     encoded = base64.b64encode(block.encode())
@@ -185,6 +228,8 @@ def main():
     test_boots(root, "image", sample(IMAGE, enclave={"cpuCount": 2, "memoryMiB": 512, "debugMode": True}))
     test_boots(root, "bare", sample(EIF, ports=[], egress=[], attestation={"protocol": "Disabled"}))
     test_script_again(root)
+    test_mended(root)
+    test_wrong_file(root)
     for name, change in refused_blocks():
         test_refused(root, name, change)
     test_hostile_numbers(root)

@@ -113,13 +113,14 @@ class Root:
         self.said = (result.stdout or b"").decode("utf-8", "replace")
         return result.returncode
 
-    def first_boot(self):
-        """What cloud-init does, once in an instance's life; then the units."""
+    def first_boot(self, does_start=True):
+        """What cloud-init does, once in an instance's life; then the units, if the machine gets that far."""
         script = self.path("tmp/user-data")
         script.write_bytes(self.user_data)
         script.chmod(0o700)
         self.log("-- first boot: the script", str(self.execute(["/tmp/user-data"])))
-        self.run_queue()
+        if does_start:
+            self.run_queue()
 
     def next_boot(self):
         """/run is empty and the enabled units start; the script does not run."""
