@@ -61,20 +61,22 @@ static int set_output(struct flags *flags, const char *value, struct error *err)
     return output_format_parse(value, &flags->format) < 0 ? bad(err, "output", "text, json or yaml") : 0;
 }
 
-static int set_live(struct flags *flags, const char *value, struct error *err)
+static int set_switch(bool *field, const char *name, const char *value, struct error *err)
 {
     if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
-        return bad(err, "live", "true or false");
-    flags->live = strcmp(value, "true") == 0;
+        return bad(err, name, "true or false");
+    *field = strcmp(value, "true") == 0;
     return 0;
+}
+
+static int set_live(struct flags *flags, const char *value, struct error *err)
+{
+    return set_switch(&flags->live, "live", value, err);
 }
 
 static int set_help(struct flags *flags, const char *value, struct error *err)
 {
-    if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
-        return bad(err, "help", "true or false");
-    flags->show_help = strcmp(value, "true") == 0;
-    return 0;
+    return set_switch(&flags->show_help, "help", value, err);
 }
 
 static int set_address(struct flags *flags, const char *value, struct error *err)
@@ -166,6 +168,95 @@ static int set_name(struct flags *flags, const char *value, struct error *err)
     return 0;
 }
 
+static int set_read_only(struct flags *flags, const char *value, struct error *err)
+{
+    return set_switch(&flags->iam.read_only, "read-only", value, err);
+}
+
+static int set_allow_adoption(struct flags *flags, const char *value, struct error *err)
+{
+    return set_switch(&flags->iam.allow_adoption, "allow-adoption", value, err);
+}
+
+static int set_decode(struct flags *flags, const char *value, struct error *err)
+{
+    return set_switch(&flags->iam.decode, "decode", value, err);
+}
+
+#define DIGITS     "0123456789"
+#define LOWER_CASE "abcdefghijklmnopqrstuvwxyz"
+#define ALNUM      DIGITS LOWER_CASE "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+static bool is_made_of(const char *text, size_t max_len, const char *accepted)
+{
+    size_t len = strlen(text);
+    return len > 0 && len <= max_len && strspn(text, accepted) == len;
+}
+
+static int set_partition(struct flags *flags, const char *value, struct error *err)
+{
+    if (strcmp(value, "aws") != 0 && strcmp(value, "aws-cn") != 0 && strcmp(value, "aws-us-gov") != 0)
+        return bad(err, "partition", "aws, aws-cn or aws-us-gov");
+    flags->iam.partition = value;
+    return 0;
+}
+
+static int set_region(struct flags *flags, const char *value, struct error *err)
+{
+    if (!is_made_of(value, 63, LOWER_CASE DIGITS "-"))
+        return bad(err, "region", "a region such as eu-central-1");
+    flags->iam.region = value;
+    return 0;
+}
+
+static int set_account(struct flags *flags, const char *value, struct error *err)
+{
+    if (strlen(value) != 12 || !is_made_of(value, 12, DIGITS))
+        return bad(err, "account", "the 12 digits of an account");
+    flags->iam.account = value;
+    return 0;
+}
+
+static int set_cluster_id(struct flags *flags, const char *value, struct error *err)
+{
+    if (!is_made_of(value, 63, ALNUM "-"))
+        return bad(err, "cluster-id", "the UID of the namespace kube-system");
+    flags->iam.cluster_id = value;
+    return 0;
+}
+
+/* A wildcard would hand the controller every role that there is. */
+static bool is_role_arn(const char *value)
+{
+    size_t partition = strncmp(value, "arn:", 4) == 0 ? strspn(value + 4, LOWER_CASE "-") : 0;
+    const char *rest = value + 4 + partition;
+    return partition > 0 && strncmp(rest, ":iam::", 6) == 0 && strspn(rest + 6, DIGITS) == 12 &&
+           strncmp(rest + 18, ":role/", 6) == 0 && is_made_of(rest + 24, 575, ALNUM "+=,.@_/-");
+}
+
+static int set_instance_role(struct flags *flags, const char *value, struct error *err)
+{
+    if (!is_role_arn(value))
+        return bad(err, "instance-role",
+                   "an ARN such as arn:aws:iam::123456789012:role/NAME, with no wildcard");
+    if (flags->iam.role_count == IAM_ROLES_MAX)
+        return bad(err, "instance-role", "given at most 8 times");
+    flags->iam.roles[flags->iam.role_count++] = value;
+    return 0;
+}
+
+/* What IAM would read as a variable is no key. */
+static int set_tag_key(struct flags *flags, const char *value, struct error *err)
+{
+    if (!is_made_of(value, 128, ALNUM " _.:/=+-@*?"))
+        return bad(err, "tag-key",
+                   "a tag's key of at most 128 letters, digits, spaces and _ . : / = + - @ * ?");
+    if (flags->iam.tag_key_count == IAM_TAG_KEYS_MAX)
+        return bad(err, "tag-key", "given at most 40 times");
+    flags->iam.tag_keys[flags->iam.tag_key_count++] = value;
+    return 0;
+}
+
 static const struct flag table[] = {
     {"kubeconfig", 0, "FILE", "default: KUBECONFIG, then in-cluster, then ~/.kube/config", set_kubeconfig},
     {"context", 0, "NAME", "context of the kubeconfig", set_context},
@@ -182,6 +273,16 @@ static const struct flag table[] = {
     {"max-age", 0, "SECONDS", "how old the document may be, where time is not the document's own",
      set_max_age},
     {"name", 0, "NAME", "name of the measurement set that is printed", set_name},
+    {"cluster-id", 0, "UID", "UID of the namespace kube-system: the value of the tag tee-cluster-id",
+     set_cluster_id},
+    {"instance-role", 0, "ARN", "role of an instance profile in use; repeatable", set_instance_role},
+    {"tag-key", 0, "KEY", "key of spec.instance.tags, with * and ? as wildcards; repeatable", set_tag_key},
+    {"region", 0, "REGION", "only there (default: all)", set_region},
+    {"account", 0, "DIGITS", "account of the resources (default: any)", set_account},
+    {"partition", 0, "NAME", "aws, aws-cn or aws-us-gov (default: aws)", set_partition},
+    {"allow-adoption", 0, NULL, "the controller runs with --allow-adoption", set_allow_adoption},
+    {"read-only", 0, NULL, "the controller runs with --read-only", set_read_only},
+    {"decode", 0, NULL, "also sts:DecodeAuthorizationMessage, for who reads its denials", set_decode},
     {"help", 'h', NULL, "print this", set_help},
 };
 

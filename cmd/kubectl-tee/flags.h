@@ -3,12 +3,14 @@
  * Model: PURE. All flags of the program stand in one table; a subcommand names those that it takes. Spellings
  * are kubectl's: --name value, --name=value, -n value, -nvalue; a switch takes a value only after '='; what
  * follows `--` is no flag. Threads: none.   Ownership: texts point into argv.   Limits: 8 root files, PCRs 0
- * to 31, a nonce of 512 bytes. Errors: ERROR_INVALID with the flag's name and what would be right. */
+ * to 31, a nonce of 512 bytes, iam_policy.h's. Errors: ERROR_INVALID with the flag's name and what would be
+ * right. */
 #ifndef TEE_KUBECTL_FLAGS_H
 #define TEE_KUBECTL_FLAGS_H
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "iam_policy.h"
 #include "nitro/attest_policy.h"
 #include "output.h"
 
@@ -46,6 +48,7 @@ struct flags {
     const char *role_arn;
     int max_age_s; /* 0 = the object's, or 60 */
     const char *set_name;
+    struct iam_scope iam;
     bool show_help;
     const char *argument; /* the one that is no flag; NULL = none */
 };

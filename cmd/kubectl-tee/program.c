@@ -11,10 +11,7 @@
 enum { LINE_MAX_BYTES = 4096 };
 
 static const struct command *const commands[] = {
-    &verify_command,
-    &measure_command,
-    &pin_command,
-    &show_command,
+    &verify_command, &measure_command, &pin_command, &show_command, &iam_command,
 };
 
 static void print_line(FILE *out, const char *prefix, const char *text)
@@ -58,8 +55,8 @@ static void print_usage(FILE *out)
 
 static void print_command_help(const struct command *command, FILE *out)
 {
-    fprintf(out, "%s.\n\nUsage: kubectl tee %s %s [flags]\n\n%s\n\n", command->summary, command->name,
-            command->argument, command->text);
+    fprintf(out, "%s.\n\nUsage: kubectl tee %s%s%s [flags]\n\n%s\n\n", command->summary, command->name,
+            command->argument[0] ? " " : "", command->argument, command->text);
     flags_print_help(command->flags, out);
 }
 

@@ -39,7 +39,7 @@ struct command {
     int (*run)(struct program *program, const struct flags *flags, struct error *err);
 };
 
-extern const struct command verify_command, measure_command, pin_command, show_command;
+extern const struct command verify_command, measure_command, pin_command, show_command, iam_command;
 
 int program_run(struct program *program, int argc, char **argv);
 /* Writes out what a command has put together; -1 if it did not fit or cannot be written. */

@@ -83,6 +83,7 @@ static void test_usage(void **state)
         {{"measure", "-h"}, 0, "Usage: kubectl tee measure EIF [flags]", ""},
         {{"pin", "--help"}, 0, "Usage: kubectl tee pin NAME [flags]", ""},
         {{"show", "--help"}, 0, "Usage: kubectl tee show NAME [flags]", ""},
+        {{"iam", "--help"}, 0, "Usage: kubectl tee iam [flags]", ""},
         {{"shwo"}, 2, "", "error: unknown command shwo\nSee 'kubectl tee --help' for usage.\n"},
         {{"--shwo"}, 2, "", "error: unknown flag --shwo\nSee 'kubectl tee --help' for usage.\n"},
         {{"show"}, 2, "", "error: NAME is missing\nSee 'kubectl tee show --help' for usage.\n"},
