@@ -1,5 +1,4 @@
-/* The Event BootFailed: told once a boot, by the pass whose status first says BootTimeout. The console is
- * read before that status is written, so that a crash in between tells it again and never not at all. */
+/* The Event BootFailed: told once a boot, by the pass that wrote the status that first says BootTimeout. */
 #include "reconcile/pass.h"
 #include "reconcile/status.h"
 
@@ -28,8 +27,7 @@ void pass_tell_boot_failure(struct pass *pass, const struct tee_status *status)
     const struct host *host = observed_host(&pass->seen);
     char tail[TAIL_SIZE] = "";
     struct error err = {0};
-    if (!host || !says_boot_timeout(status) || says_boot_timeout(&pass->want->status) ||
-        pass->memory->failed_launch_ms == host->launch_ms)
+    if (!host || !says_boot_timeout(status) || says_boot_timeout(&pass->want->status))
         return;
     int result = ports->read_console(ports->ctx, host->id, tail, sizeof(tail), &err);
     const char *end = tail[0] ? tail : "(nothing)";
@@ -37,5 +35,4 @@ void pass_tell_boot_failure(struct pass *pass, const struct tee_status *status)
                arena_printf(&pass->arena, "%s; %s%s", describe_boot(pass, host),
                             result < 0 ? "its console could not be read: " : "its console ends with:\n",
                             result < 0 ? err.text : end));
-    pass->memory->failed_launch_ms = host->launch_ms;
 }

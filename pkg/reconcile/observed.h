@@ -66,7 +66,6 @@ struct memory {
     char boot_phase[32]; /* what the host says of itself */
     int64_t boot_seconds;
     int64_t answered_launch_ms; /* launch time of the boot in which TCP answered */
-    int64_t failed_launch_ms;   /* launch time of the boot of which BootFailed was told */
     char last_error[256];       /* of the last pass, for the conditions; "" = none */
     char last_reason[32];
     int64_t adoption_looked_ms; /* monotonic; 0 = never */

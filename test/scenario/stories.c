@@ -392,15 +392,20 @@ static void boot_timeout(struct world *world)
     world_run(world, 1300 * 1000);
 }
 
-/* Each boot that fails is told once: not again by a controller that starts anew, but again after a stop and
- * start of the host. */
+/* Each boot that fails is told once: not again when the status that says so has to be written twice, nor by a
+ * controller that starts anew, but again after a stop and start of the host. */
 static void boot_failed_again(struct world *world)
 {
     static const char short_boot[] = "{" IMAGE ",\"timeouts\":{\"bootSeconds\":60}}";
     world_apply(world, "a", short_boot);
     world_run(world, 100);
     world_host(world)->is_unreachable = true;
-    world_run(world, 90 * 1000);
+    world_run(world, 60 * 1000);
+    if (world->fault_mode == FAULT_NONE && world->random == 0) { /* the status, after attest */
+        world->fault_at = world->effect_count + 2;
+        world->fault_mode = FAULT_BEFORE;
+    }
+    world_run(world, 150 * 1000);
     world_restart(world);
     world_run(world, 1200 * 1000);
     world_say(world, "stopped and started");
