@@ -113,7 +113,7 @@ static void put_path(struct buf *out, struct span path)
 
 static void put_url(struct buf *out, struct span word, size_t scheme_len)
 {
-    put(out, (struct span){word.at, scheme_len + 3});
+    put_runs(out, (struct span){word.at, scheme_len + 3});
     word = span_from(word, scheme_len + 3);
     size_t authority_len = span_count(word, "/?#", false);
     const char *user_end = memrchr(word.at, '@', authority_len);
@@ -162,7 +162,7 @@ static void redact_line(struct buf *out, struct span line)
         size_t shown_len = find_secret(word, line);
         size_t scheme_len = find_scheme_end(word);
         if (shown_len != SIZE_MAX) {
-            put(out, (struct span){word.at, shown_len});
+            put_runs(out, (struct span){word.at, shown_len});
             buf_printf(out, " %s", redacted);
             return;
         }

@@ -49,11 +49,12 @@ static const struct {
     {"{\"SecretAccessKey\" : \"x\", \"a\": 1}", "{\"SecretAccessKey [redacted]"},
     {"{'Token':'x'}", "{'Token [redacted]"},
     {"Authorization: Bearer x y", "Authorization: [redacted]"},
-    {"curl -H \"X-aws-ec2-metadata-token: abc\"", "curl -H \"X-aws-ec2-metadata-token: [redacted]"},
+    {"curl -H \"X-aws-ec2-metadata-token: abc\"", "curl -H \"[redacted]: [redacted]"},
     {"sent bearer abc", "sent bearer [redacted]"},
     {"login --password hunter2 host", "login --password [redacted]"},
     {"api_key=1", "api_key= [redacted]"},
     {"a=1&signature=2", "a=1&signature= [redacted]"},
+    {SECRET ":token=x", "[redacted]:token= [redacted]"},
     /* URLs. */
     {"GET https://b.s3.amazonaws.com/k.eif?X-Amz-Credential=abc&b=c failed",
      "GET https://b.s3.amazonaws.com/k.eif?[redacted] failed"},
@@ -61,6 +62,7 @@ static const struct {
     {"<s3://bucket/app.eif>", "<s3://bucket/app.eif>"},
     {"https://h/" HEX "/x", "https://h/[redacted]/x"},
     {"https://h?a=b@c", "https://h?[redacted]"},
+    {HEX "://h/p", "[redacted]://h/p"},
     /* Runs. */
     {"id " KEY_ID ".", "id [redacted]."},
     {"got " SECRET " here", "got [redacted] here"},
