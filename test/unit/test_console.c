@@ -54,7 +54,7 @@ static const struct {
     {"login --password hunter2 host", "login --password [redacted]"},
     {"api_key=1", "api_key= [redacted]"},
     {"a=1&signature=2", "a=1&signature= [redacted]"},
-    {SECRET ":token=x", "[redacted]:token= [redacted]"},
+    {HEX ":token=x", "[redacted]:token= [redacted]"},
     /* URLs. */
     {"GET https://b.s3.amazonaws.com/k.eif?X-Amz-Credential=abc&b=c failed",
      "GET https://b.s3.amazonaws.com/k.eif?[redacted] failed"},
