@@ -2,8 +2,8 @@
 #include "check.h"
 
 #include "base/encoding.h"
+#include "base/file.h"
 #include "compare.h"
-#include "kube/file.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
 #include "kube/config.h"
 
 #include "base/encoding.h"
+#include "base/file.h"
 #include "base/mem.h"
-#include "kube/file.h"
 #include "kube/yaml_tree.h"
 
 #include <string.h>

@@ -1,9 +1,9 @@
 /* The lock is held while the files are read: they are small and local, and one reader is enough. */
 #include "kube/credentials.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/thread.h"
-#include "kube/file.h"
 
 #include <string.h>
 

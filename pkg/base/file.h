@@ -4,8 +4,8 @@
  * Threads: any.   Ownership: the caller's buf is filled, what was in it stays in front.
  * Limits: the buf's ceiling.   Errors: ERROR_ABSENT (FileNotFound), ERROR_DENIED (FileNotReadable),
  * ERROR_INVALID (FileTooLarge); each names the path. */
-#ifndef TEE_KUBE_FILE_H
-#define TEE_KUBE_FILE_H
+#ifndef TEE_BASE_FILE_H
+#define TEE_BASE_FILE_H
 
 #include "base/buf.h"
 #include "base/cleanup.h"

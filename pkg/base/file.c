@@ -1,5 +1,5 @@
 /* Pieces are appended until the end; the buf's ceiling ends a file that has none. */
-#include "kube/file.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
