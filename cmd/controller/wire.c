@@ -65,7 +65,8 @@ static int load_configuration(struct controller *controller, struct error *err)
     if (nitro_config_init(environment_real(), !options->require_ami_per_object, &controller->nitro_config,
                           err) < 0)
         return -1;
-    if (aws_config_init(environment_real(), &controller->aws_config, err) < 0)
+    if (aws_config_init(environment_real(), &controller->aws_config, err) < 0 ||
+        aws_config_add_profile(environment_real(), &controller->aws_config, err) < 0)
         return -1;
     if (load_roots(controller, err) < 0)
         return -1;
@@ -132,6 +133,12 @@ static void make_core(struct controller *controller)
     controller->reconciler = reconciler_new(&reconciler);
 }
 
+static void note_provider(void *ctx, const char *provider)
+{
+    (void)ctx;
+    log_info(NULL, "AWS credentials were found", STR("provider", provider));
+}
+
 static void make_clients(struct controller *controller)
 {
     controller->identity = leader_identity_new();
@@ -144,7 +151,8 @@ static void make_clients(struct controller *controller)
     struct aws_credentials_options credentials = {.environment = environment_real(),
                                                   .config = &controller->aws_config,
                                                   .clock = controller->clock,
-                                                  .stop = &controller->stop};
+                                                  .stop = &controller->stop,
+                                                  .on_provider = note_provider};
     controller->credentials = aws_credentials_new(&credentials);
 }
 

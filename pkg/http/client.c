@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -368,4 +369,18 @@ int http_perform(struct http_client *client, const struct http_request *request,
     else
         http_response_done(&response);
     return result;
+}
+
+bool http_host_is_loopback(const char *host)
+{
+    char name[INET_ADDRSTRLEN];
+    struct in_addr address;
+    size_t len = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?#");
+    if (len >= sizeof(name))
+        return false;
+    memcpy(name, host, len);
+    name[len] = '\0';
+    if (strcmp(name, "localhost") == 0 || strcmp(name, "[::1]") == 0)
+        return true;
+    return inet_pton(AF_INET, name, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }

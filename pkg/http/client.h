@@ -75,4 +75,8 @@ void http_response_done(struct http_response *response);
  * NULL. */
 const char *http_client_get_header(const struct http_client *client, const char *name);
 
+/* host[:port][/path] as in a URL: an address of 127.0.0.0/8, [::1] or localhost, and no name that looks so.
+ */
+bool http_host_is_loopback(const char *host);
+
 #endif

@@ -119,36 +119,58 @@ static int read_region(const struct environment *environment, char **ret_region,
     return 0;
 }
 
-/* http or https, a host, no user and no query; slashes at the end go. */
+char *aws_url_copy(const char *url)
+{
+    size_t scheme_len = strncmp(url, "https://", 8) == 0 ? 8 : strncmp(url, "http://", 7) == 0 ? 7 : 0;
+    size_t len = strlen(url);
+    while (len > scheme_len && url[len - 1] == '/')
+        len--;
+    bool has_host = scheme_len > 0 && len > scheme_len && url[scheme_len] != '/';
+    if (!has_host || len > MAX_URL || !is_printable(url) || strpbrk(url, " ?#@\\\"<>"))
+        return NULL;
+    return mem_strndup(url, len);
+}
+
 static int read_url(const struct environment *environment, const char *variable, char **ret_url,
                     struct error *err)
 {
     const char *value = environment_find(environment, variable);
     if (!value)
         return 0;
-    size_t scheme_len = strncmp(value, "https://", 8) == 0 ? 8 : strncmp(value, "http://", 7) == 0 ? 7 : 0;
-    size_t len = strlen(value);
-    while (len > scheme_len && value[len - 1] == '/')
-        len--;
-    bool has_host = scheme_len > 0 && len > scheme_len && value[scheme_len] != '/';
-    if (!has_host || len > MAX_URL || !is_printable(value) || strpbrk(value, " ?#@\\\"<>"))
-        return refuse(variable, "a URL such as https://host:port", err);
-    *ret_url = mem_strndup(value, len);
-    return 0;
+    *ret_url = aws_url_copy(value);
+    return *ret_url ? 0 : refuse(variable, "a URL such as https://host:port", err);
 }
 
 /* The service's own variable wins over the common one. */
 static int read_endpoint(const struct environment *environment, const char *variable, char **ret_url,
                          struct error *err)
 {
-    bool is_ignored = false;
-    if (read_flag(environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", &is_ignored, err) < 0)
-        return -1;
-    if (is_ignored)
-        return 0;
     if (read_url(environment, variable, ret_url, err) < 0)
         return -1;
     return *ret_url ? 0 : read_url(environment, "AWS_ENDPOINT_URL", ret_url, err);
+}
+
+static int read_endpoints(const struct environment *environment, struct aws_config *config, struct error *err)
+{
+    if (read_flag(environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", &config->ignore_urls, err) < 0 ||
+        read_flag(environment, "AWS_USE_FIPS_ENDPOINT", &config->use_fips, err) < 0 ||
+        read_flag(environment, "AWS_USE_DUALSTACK_ENDPOINT", &config->use_dualstack, err) < 0)
+        return -1;
+    if (config->ignore_urls)
+        return 0;
+    if (read_endpoint(environment, "AWS_ENDPOINT_URL_EC2", &config->ec2_endpoint, err) < 0)
+        return -1;
+    return read_endpoint(environment, "AWS_ENDPOINT_URL_STS", &config->sts_endpoint, err);
+}
+
+int aws_config_check(const struct aws_config *config, struct error *err)
+{
+    bool is_special = config->use_fips || config->use_dualstack;
+    if (!is_special || (!config->ec2_endpoint && !config->sts_endpoint))
+        return 0;
+    return error_set(err, ERROR_INVALID, "BadEnvironment",
+                     "an endpoint URL and a FIPS or dual-stack endpoint exclude each other: unset "
+                     "AWS_ENDPOINT_URL* or AWS_USE_*_ENDPOINT, or set AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
 }
 
 static int read_imds(const struct environment *environment, struct aws_config *config, struct error *err)
@@ -168,11 +190,9 @@ int aws_config_init(const struct environment *environment, struct aws_config *re
 {
     static const struct form bundle = {"AWS_CA_BUNDLE", "", NULL, 4096, "the path of a PEM file"};
     CLEANUP(aws_config_done) struct aws_config config = {.region = NULL};
-    if (read_region(environment, &config.region, err) < 0 ||
-        read_endpoint(environment, "AWS_ENDPOINT_URL_EC2", &config.ec2_endpoint, err) < 0 ||
-        read_endpoint(environment, "AWS_ENDPOINT_URL_STS", &config.sts_endpoint, err) < 0 ||
+    if (read_region(environment, &config.region, err) < 0 || read_endpoints(environment, &config, err) < 0 ||
         read_text(environment, &bundle, &config.ca_bundle, err) < 0 ||
-        read_imds(environment, &config, err) < 0)
+        read_imds(environment, &config, err) < 0 || aws_config_check(&config, err) < 0)
         return -1;
     *ret_config = config;
     config = (struct aws_config){.region = NULL};
@@ -274,5 +294,10 @@ char *aws_config_make_endpoint(const struct aws_config *config, const char *serv
     const char *configured = strcmp(service, "sts") == 0 ? config->sts_endpoint : config->ec2_endpoint;
     if (configured)
         return mem_strdup(configured);
-    return mem_printf("https://%s.%s.%s", service, region, find_suffix(region));
+    bool is_china = strncmp(region, "cn-", 3) == 0;
+    bool is_plain = !config->use_fips || strncmp(region, "us-gov-", 7) == 0; /* whose plain name is FIPS */
+    const char *suffix = !config->use_dualstack ? find_suffix(region)
+                         : is_china             ? "api.amazonwebservices.com.cn"
+                                                : "api.aws";
+    return mem_printf("https://%s%s.%s.%s", service, is_plain ? "" : "-fips", region, suffix);
 }

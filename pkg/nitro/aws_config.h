@@ -34,6 +34,9 @@ struct aws_config {
     char *ca_bundle;     /* AWS_CA_BUNDLE, a path; NULL: the system's store */
     char *imds_endpoint; /* AWS_EC2_METADATA_SERVICE_ENDPOINT(_MODE); never NULL, no slash at the end */
     bool imds_disabled;  /* AWS_EC2_METADATA_DISABLED */
+    bool use_fips;       /* AWS_USE_FIPS_ENDPOINT */
+    bool use_dualstack;  /* AWS_USE_DUALSTACK_ENDPOINT */
+    bool ignore_urls;    /* AWS_IGNORE_CONFIGURED_ENDPOINT_URLS */
 };
 
 struct nitro_config {
@@ -49,11 +52,19 @@ struct nitro_config {
 
 MUST_CHECK int aws_config_init(const struct environment *environment, struct aws_config *ret_config,
                                struct error *err);
+/* Fills what the variables left open from the profile (AWS_PROFILE) of the files of profile_file.h: region,
+ * endpoint_url (of a services section first), use_fips_endpoint, use_dualstack_endpoint. */
+MUST_CHECK int aws_config_add_profile(const struct environment *environment, struct aws_config *config,
+                                      struct error *err);
+/* A FIPS or dual-stack endpoint and one that is named exclude each other. */
+MUST_CHECK int aws_config_check(const struct aws_config *config, struct error *err);
 void aws_config_done(struct aws_config *config);
 MUST_CHECK int nitro_config_init(const struct environment *environment, bool is_ami_required,
                                  struct nitro_config *ret_config, struct error *err);
 void nitro_config_done(struct nitro_config *config);
 
+/* http or https, a host, no user and no query; the copy has no slash at the end. NULL if it is not so. */
+char *aws_url_copy(const char *url);
 /* True if the text can stand in a host name and in a signature. */
 bool aws_region_is_valid(const char *region);
 /* The configured endpoint of "ec2" or "sts", else that of the region's partition; the caller frees. */

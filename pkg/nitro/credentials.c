@@ -6,11 +6,14 @@
 #include "nitro/credentials_source.h"
 
 #include <openssl/rand.h>
+#include <string.h>
 
-enum { EARLY_MS = 15 * 60 * 1000, JITTER_MS = 60 * 1000, RETRY_MS = 60 * 1000 };
+enum { EARLY_MS = 15 * 60 * 1000, REREAD_MS = 15 * 60 * 1000, JITTER_MS = 60 * 1000, RETRY_MS = 60 * 1000 };
 
 struct aws_credentials {
     struct aws_credentials_options options;
+    struct aws_skew skew;
+    const char *told; /* the provider that on_provider heard of; only the thread that fetches looks */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     struct aws_identity *identity; /* NULL before the first success */
@@ -25,6 +28,8 @@ struct aws_credentials *aws_credentials_new(const struct aws_credentials_options
 {
     struct aws_credentials *credentials = mem_calloc(1, sizeof(*credentials));
     credentials->options = *options;
+    if (!options->skew)
+        credentials->options.skew = &credentials->skew;
     mutex_init(&credentials->mutex);
     cond_init(&credentials->changed);
     return credentials;
@@ -44,7 +49,9 @@ struct aws_credentials *aws_credentials_free(struct aws_credentials *credentials
 static int fetch(const struct aws_credentials_options *options, struct aws_identity **ret_identity,
                  struct error *err)
 {
-    static credentials_source *const sources[] = {credentials_from_env, credentials_from_imds};
+    static credentials_source *const sources[] = {credentials_from_env, credentials_from_web,
+                                                  credentials_from_container, credentials_from_profile,
+                                                  credentials_from_imds};
     for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
         if (sources[i](options, ret_identity, err) < 0)
             return -1;
@@ -53,7 +60,8 @@ static int fetch(const struct aws_credentials_options *options, struct aws_ident
     }
     return error_set(
         err, ERROR_DENIED, "NoCredentials",
-        "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the instance a role");
+        "no AWS credentials: give the service account or the instance a role, or set AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY");
 }
 
 /* So that many controllers that started together do not fetch together. */
@@ -64,12 +72,13 @@ static int64_t pick_jitter(int64_t max_ms)
     return (int64_t)(random % (uint32_t)max_ms);
 }
 
-static int64_t plan_refresh(int64_t expires_ms, int64_t now_ms)
+static int64_t plan_refresh(const struct aws_identity *identity, int64_t now_ms)
 {
+    int64_t expires_ms = identity->expires_ms;
     int64_t early_ms = EARLY_MS + pick_jitter(JITTER_MS);
     int64_t half_ms = (expires_ms - now_ms) / 2;
     if (expires_ms == 0)
-        return INT64_MAX;
+        return strcmp(identity->provider, "env") == 0 ? INT64_MAX : now_ms + REREAD_MS;
     return expires_ms - (early_ms < half_ms ? early_ms : half_ms);
 }
 
@@ -80,6 +89,13 @@ static bool is_usable(const struct aws_credentials *credentials, int64_t now_ms)
            (identity->expires_ms == 0 || now_ms < identity->expires_ms);
 }
 
+static void tell_provider(struct aws_credentials *credentials, const char *provider)
+{
+    if (credentials->options.on_provider && (!credentials->told || strcmp(credentials->told, provider) != 0))
+        credentials->options.on_provider(credentials->options.on_provider_ctx, provider);
+    credentials->told = provider;
+}
+
 /* Called and left with the lock held; fetches without it. */
 static void refresh(struct aws_credentials *credentials)
 {
@@ -88,13 +104,15 @@ static void refresh(struct aws_credentials *credentials)
     credentials->is_fetching = true;
     mutex_unlock(&credentials->mutex);
     int result = fetch(&credentials->options, &fresh, &failure);
-    int64_t now_ms = clock_wall_ms(credentials->options.clock);
+    if (result == 0)
+        tell_provider(credentials, fresh->provider);
+    int64_t now_ms = credentials_now_ms(&credentials->options);
     mutex_lock(&credentials->mutex);
     if (result == 0) {
         aws_identity_unref(credentials->identity);
         credentials->identity = fresh;
         credentials->is_refused = false;
-        credentials->refresh_ms = plan_refresh(fresh->expires_ms, now_ms);
+        credentials->refresh_ms = plan_refresh(fresh, now_ms);
     } else {
         credentials->refresh_ms = now_ms + RETRY_MS + pick_jitter(RETRY_MS / 4);
     }
@@ -120,11 +138,11 @@ int aws_credentials_get(struct aws_credentials *credentials, struct aws_identity
                         struct error *err)
 {
     LOCK_SCOPE(&credentials->mutex);
-    int64_t now_ms = clock_wall_ms(credentials->options.clock);
+    int64_t now_ms = credentials_now_ms(&credentials->options);
     bool can_go_on = is_usable(credentials, now_ms);
     if (!can_go_on || now_ms >= credentials->refresh_ms)
         renew(credentials, can_go_on);
-    if (is_usable(credentials, clock_wall_ms(credentials->options.clock))) {
+    if (is_usable(credentials, credentials_now_ms(&credentials->options))) {
         ref_get(&credentials->identity->ref);
         *ret_identity = credentials->identity;
         return 0;
@@ -134,6 +152,11 @@ int aws_credentials_get(struct aws_credentials *credentials, struct aws_identity
     if (err)
         *err = credentials->failure;
     return -1;
+}
+
+struct aws_skew *aws_credentials_get_skew(struct aws_credentials *credentials)
+{
+    return credentials->options.skew;
 }
 
 void aws_credentials_refuse(struct aws_credentials *credentials, const struct aws_identity *refused)

@@ -1,14 +1,14 @@
-/* What a provider says is untrusted until make_identity() has looked at it: the values end up in headers. */
+/* Keys are copied only after every value has been looked at. */
 #include "nitro/credentials_source.h"
 
+#include "base/file.h"
 #include "base/mem.h"
-#include "nitro/imds.h"
 
 #include <jansson.h>
 #include <openssl/crypto.h>
 #include <string.h>
 
-enum { MAX_ACCESS_KEY = 128, MAX_SECRET = 256, MAX_TOKEN = 16384, MAX_ROLE = 64 };
+enum { MAX_ACCESS_KEY = 128, MAX_SECRET = 256, MAX_TOKEN = 16384, MAX_CODE = 64 };
 
 static bool is_clean(const char *text, size_t max)
 {
@@ -27,6 +27,12 @@ static void wipe(const char *secret)
     free(text);
 }
 
+void secret_freep(char **secret)
+{
+    wipe(*secret);
+    *secret = NULL;
+}
+
 void aws_identity_unref(struct aws_identity *identity)
 {
     if (!identity || !ref_put(&identity->ref))
@@ -42,160 +48,141 @@ void aws_identity_unrefp(struct aws_identity **identity)
     aws_identity_unref(*identity);
 }
 
-/* NULL if the values are not usable. */
-static struct aws_identity *make_identity(const struct aws_keys *keys, int64_t expires_ms,
-                                          const char *provider)
+int64_t credentials_now_ms(const struct aws_credentials_options *options)
 {
+    return clock_wall_ms(options->clock) + aws_skew_get(options->skew);
+}
+
+static int read_expiration(const struct identity_claim *claim, int64_t *ret_expires_ms, struct error *err)
+{
+    *ret_expires_ms = 0;
+    if (!claim->expiration && claim->may_last)
+        return 0;
+    if (claim->expiration && time_parse(claim->expiration, ret_expires_ms) == 0)
+        return 0;
+    return error_set(err, claim->kind, claim->reason,
+                     "credentials of '%s': no usable expiration; it must be a time such as "
+                     "2026-01-02T03:04:05Z",
+                     claim->provider);
+}
+
+int identity_accept(const struct aws_credentials_options *options, const struct identity_claim *claim,
+                    struct aws_identity **ret_identity, struct error *err)
+{
+    const struct aws_keys *keys = &claim->keys;
+    int64_t expires_ms = 0;
     bool is_ok = keys->access_key_id && is_clean(keys->access_key_id, MAX_ACCESS_KEY) &&
                  keys->secret_access_key && is_clean(keys->secret_access_key, MAX_SECRET) &&
                  (!keys->session_token || is_clean(keys->session_token, MAX_TOKEN));
     if (!is_ok)
-        return NULL;
+        return error_set(err, claim->kind, claim->reason,
+                         "credentials of '%s': access key, secret and token must be there, printable ASCII "
+                         "without spaces",
+                         claim->provider);
+    if (read_expiration(claim, &expires_ms, err) < 0)
+        return -1;
+    if (expires_ms != 0 && expires_ms <= credentials_now_ms(options))
+        return error_set(err, ERROR_DENIED, "CredentialsExpired", "credentials of '%s': they have expired",
+                         claim->provider);
     struct aws_identity *identity = mem_calloc(1, sizeof(*identity));
     ref_init(&identity->ref);
     identity->keys = (struct aws_keys){mem_strdup(keys->access_key_id), mem_strdup(keys->secret_access_key),
                                        mem_strdup(keys->session_token)};
     identity->expires_ms = expires_ms;
-    identity->provider = provider;
-    return identity;
+    identity->provider = claim->provider;
+    *ret_identity = identity;
+    return 0;
 }
 
-/* A copy, because the environment lends a text only until the next look. */
-static char *copy_variable(const struct aws_credentials_options *options, const char *name)
+static const char *get_text(const json_t *object, const char *key, const char *other_key)
 {
-    return mem_strdup(environment_find(options->environment, name));
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : json_string_value(json_object_get(object, other_key));
 }
 
-static int check_expiry(const struct aws_credentials_options *options, int64_t expires_ms, struct error *err)
-{
-    if (expires_ms == 0 || expires_ms > clock_wall_ms(options->clock))
-        return 0;
-    return error_set(err, ERROR_DENIED, "CredentialsExpired", "the AWS credentials have expired");
-}
-
-static int read_env(const struct aws_credentials_options *options, const struct aws_keys *keys,
-                    struct aws_identity **ret_identity, struct error *err)
-{
-    int64_t expires_ms = 0;
-    const char *expiration = environment_find(options->environment, "AWS_CREDENTIAL_EXPIRATION");
-    if (expiration && time_parse(expiration, &expires_ms) < 0)
-        return error_set(err, ERROR_INVALID, "BadEnvironment",
-                         "AWS_CREDENTIAL_EXPIRATION must be a time such as 2026-01-02T03:04:05Z");
-    if (check_expiry(options, expires_ms, err) < 0)
-        return -1;
-    *ret_identity = make_identity(keys, expires_ms, "env");
-    return *ret_identity ? 0
-                         : error_set(err, ERROR_INVALID, "BadEnvironment",
-                                     "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN must be "
-                                     "printable ASCII without spaces");
-}
-
-int credentials_from_env(const struct aws_credentials_options *options, struct aws_identity **ret_identity,
+static int accept_object(const struct aws_credentials_options *options, const json_t *answer,
+                         const struct identity_claim *claim, struct aws_identity **ret_identity,
                          struct error *err)
 {
-    char *access = copy_variable(options, "AWS_ACCESS_KEY_ID");
-    char *secret = copy_variable(options, "AWS_SECRET_ACCESS_KEY");
-    char *token = copy_variable(options, "AWS_SESSION_TOKEN");
-    const struct aws_keys keys = {access, secret, token};
-    int result = 0;
-    *ret_identity = NULL;
-    if (access && secret)
-        result = read_env(options, &keys, ret_identity, err);
-    else if (access || secret)
-        result = error_set(err, ERROR_INVALID, "BadEnvironment",
-                           "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set together");
-    wipe(access);
-    wipe(secret);
-    wipe(token);
-    return result;
-}
-
-static const char *get_text(const json_t *object, const char *key)
-{
-    return json_string_value(json_object_get(object, key));
-}
-
-/* The form that the metadata service uses: {"Code": "Success", "AccessKeyId": ..., "Expiration": ...}. */
-static int decode(const struct aws_credentials_options *options, const json_t *answer,
-                  struct aws_identity **ret_identity, struct error *err)
-{
-    const char *code = get_text(answer, "Code");
-    const char *expiration = get_text(answer, "Expiration");
-    const struct aws_keys keys = {get_text(answer, "AccessKeyId"), get_text(answer, "SecretAccessKey"),
-                                  get_text(answer, "Token")};
-    int64_t expires_ms = 0;
+    struct identity_claim full = *claim;
+    const char *code = get_text(answer, "Code", "code");
+    const json_t *expiration = json_object_get(answer, "Expiration");
     if (code && strcmp(code, "Success") != 0)
-        return error_set(err, ERROR_DENIED, "CredentialsRefused",
-                         "the metadata service gave no credentials: %.64s",
-                         is_clean(code, MAX_ROLE) ? code : "(unreadable)");
-    if (!expiration || time_parse(expiration, &expires_ms) < 0)
-        return error_set(err, ERROR_UNAVAILABLE, "MetadataFailed",
-                         "the credentials have no usable Expiration");
-    if (check_expiry(options, expires_ms, err) < 0)
-        return -1;
-    *ret_identity = make_identity(&keys, expires_ms, "imds");
-    return *ret_identity ? 0
-                         : error_set(err, ERROR_UNAVAILABLE, "MetadataFailed",
-                                     "the credentials are incomplete or malformed");
+        return error_set(err, ERROR_DENIED, "CredentialsRefused", "credentials of '%s': none were given: %s",
+                         claim->provider, is_clean(code, MAX_CODE) ? code : "(unreadable)");
+    full.keys =
+        (struct aws_keys){get_text(answer, "AccessKeyId", ""), get_text(answer, "SecretAccessKey", ""),
+                          get_text(answer, "Token", "SessionToken")};
+    full.expiration = json_string_value(expiration);
+    full.may_last = claim->may_last && !expiration;
+    return identity_accept(options, &full, ret_identity, err);
 }
 
-/* A role's name becomes part of a path. */
-static bool is_role(const char *name)
+int identity_decode(const struct aws_credentials_options *options, const struct buf *text,
+                    const struct identity_claim *claim, struct aws_identity **ret_identity, struct error *err)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+=,.@-";
-    size_t len = strspn(name, allowed);
-    return len > 0 && len <= MAX_ROLE && name[len] == '\0' && strcmp(name, ".") != 0 &&
-           strcmp(name, "..") != 0;
-}
-
-static int get_path(struct imds *imds, char **ret_path, struct error *err)
-{
-    static const char folder[] = "/latest/meta-data/iam/security-credentials/";
-    struct buf roles;
-    if (imds_get(imds, folder, &roles, err) < 0) {
-        if (err && err->kind == ERROR_ABSENT)
-            return error_set(err, ERROR_DENIED, "NoInstanceRole", "the instance has no role");
-        return -1;
-    }
-    roles.data[strcspn(roles.data, "\r\n")] = '\0';
-    int result = 0;
-    if (is_role(roles.data))
-        *ret_path = mem_printf("%s%s", folder, roles.data);
-    else
-        result = error_set(err, ERROR_UNAVAILABLE, "MetadataFailed",
-                           "the name of the instance's role is malformed");
-    imds_text_done(&roles);
+    json_t *answer = json_loadb(buf_text(text), text->len, JSON_REJECT_DUPLICATES, NULL);
+    int result = json_is_object(answer)
+                     ? accept_object(options, answer, claim, ret_identity, err)
+                     : error_set(err, claim->kind, claim->reason, "credentials of '%s': not a JSON object",
+                                 claim->provider);
+    json_decref(answer);
     return result;
 }
 
-static int get_answer(struct imds *imds, struct buf *ret_text, struct error *err)
+static char *trim(const char *text)
 {
-    CLEANUP(freep) char *path = NULL;
-    if (get_path(imds, &path, err) < 0)
-        return -1;
-    return imds_get(imds, path, ret_text, err);
+    static const char blanks[] = " \t\r\n";
+    text += strspn(text, blanks);
+    size_t len = strlen(text);
+    while (len > 0 && strchr(blanks, text[len - 1]))
+        len--;
+    return len > 0 ? mem_strndup(text, len) : NULL;
 }
 
-int credentials_from_imds(const struct aws_credentials_options *options, struct aws_identity **ret_identity,
-                          struct error *err)
+char *credentials_copy_variable(const struct aws_credentials_options *options, const char *name)
 {
-    struct imds imds;
+    const char *value = environment_find(options->environment, name);
+    return value ? trim(value) : NULL;
+}
+
+int credentials_read_token(const char *path, const char *variable, char **ret_token, struct error *err)
+{
     struct buf text;
-    *ret_identity = NULL;
-    if (options->config->imds_disabled)
-        return 0;
-    if (imds_open(options->config->imds_endpoint, options->stop, &imds, err) < 0)
-        return -1;
-    int result = get_answer(&imds, &text, err);
-    imds_done(&imds);
+    buf_init(&text, CREDENTIALS_TOKEN_MAX + 2);
+    int result = file_read(path, &text, err);
+    CLEANUP(secret_freep) char *token = result == 0 ? trim(buf_text(&text)) : NULL;
+    bool is_whole = text.len == 0 || strlen(buf_text(&text)) == text.len;
+    if (text.data)
+        OPENSSL_cleanse(text.data, text.cap);
+    buf_done(&text);
     if (result < 0)
-        return -1;
-    json_t *answer = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
-    if (json_is_object(answer))
-        result = decode(options, answer, ret_identity, err);
-    else
-        result = error_set(err, ERROR_UNAVAILABLE, "MetadataFailed", "the credentials are not a JSON object");
-    json_decref(answer);
-    imds_text_done(&text);
+        return error_wrap(err, "%s", variable);
+    if (!token || !is_whole || !is_clean(token, CREDENTIALS_TOKEN_MAX))
+        return error_set(err, ERROR_INVALID, "BadTokenFile",
+                         "%s: '%s' must hold one line of at most 20000 printable characters", variable, path);
+    *ret_token = STEAL(token);
+    return 0;
+}
+
+bool credentials_wait(const struct aws_credentials_options *options, int64_t wait_ms)
+{
+    if (options->stop)
+        return stop_wait(options->stop, wait_ms);
+    struct stop stop;
+    stop_init(&stop);
+    stop_wait(&stop, wait_ms);
+    stop_done(&stop);
+    return false;
+}
+
+int credentials_exchange(const struct aws_credentials_options *options, const struct http_request *request,
+                         struct http_response *ret_response, struct error *err)
+{
+    struct http_client *client = http_client_new();
+    int result = options->exchange
+                     ? options->exchange(options->exchange_ctx, client, request, ret_response, err)
+                     : http_perform(client, request, ret_response, err);
+    http_client_free(client);
     return result;
 }

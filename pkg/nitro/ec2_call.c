@@ -17,7 +17,6 @@ enum {
     THROTTLE_DELAY_MS = 1000,
     RETRY_DELAY_MS = 100,
     HINT_SLACK_MS = 5000,
-    SKEW_MIN_MS = 4 * 60 * 1000,
     REFUSE_INTERVAL_MS = 30 * 1000
 };
 
@@ -33,15 +32,8 @@ struct ec2 {
     pthread_mutex_t mutex; /* guards what follows */
     struct http_client *idle[POOL_SIZE];
     size_t idle_count;
-    int64_t skew_ms;    /* what AWS's clock is ahead of ours */
     int64_t refused_ms; /* monotonic: when keys were last refused; 0 = never */
 };
-
-static bool is_loopback(const char *host)
-{
-    return strncmp(host, "127.", 4) == 0 || strncmp(host, "[::1]", 5) == 0 ||
-           strncmp(host, "localhost", 9) == 0;
-}
 
 int ec2_new(const struct ec2_options *options, struct ec2 **ret_ec2, struct error *err)
 {
@@ -54,7 +46,7 @@ int ec2_new(const struct ec2_options *options, struct ec2 **ret_ec2, struct erro
     ec2->url = mem_printf("%.*s://%s/", (int)(scheme_end - options->endpoint), options->endpoint, ec2->host);
     ec2->region = mem_strdup(options->region);
     ec2->ca_file = mem_strdup(options->ca_file);
-    ec2->is_loopback = is_loopback(ec2->host);
+    ec2->is_loopback = http_host_is_loopback(ec2->host);
     ec2->credentials = options->credentials;
     ec2->clock = options->clock;
     ec2->stop = options->stop;
@@ -99,8 +91,7 @@ static void give_client(struct ec2 *ec2, struct http_client *client)
 
 static int64_t signing_time_ms(struct ec2 *ec2)
 {
-    LOCK_SCOPE(&ec2->mutex);
-    return clock_wall_ms(ec2->clock) + ec2->skew_ms;
+    return clock_wall_ms(ec2->clock) + aws_skew_get(aws_credentials_get_skew(ec2->credentials));
 }
 
 /* The headers of a request; values hold the keys and are freed after it. */
@@ -291,14 +282,11 @@ static bool correct_signing(struct ec2_call *call, const struct failure *failure
 {
     struct ec2 *ec2 = call->ec2;
     int64_t now_ms = clock_mono_ms(ec2->clock);
-    int64_t ahead_ms = failure->date_ms - clock_wall_ms(ec2->clock);
     bool is_refresh_due = false;
+    bool is_clock_off = aws_skew_note(aws_credentials_get_skew(ec2->credentials), failure->date_ms,
+                                      clock_wall_ms(ec2->clock));
     mutex_lock(&ec2->mutex);
-    int64_t off_ms = failure->date_ms > 0 ? ahead_ms - ec2->skew_ms : 0;
-    bool is_clock_off = off_ms > SKEW_MIN_MS || off_ms < -SKEW_MIN_MS;
-    if (is_clock_off)
-        ec2->skew_ms = ahead_ms;
-    else if (ec2->refused_ms == 0 || now_ms - ec2->refused_ms >= REFUSE_INTERVAL_MS)
+    if (!is_clock_off && (ec2->refused_ms == 0 || now_ms - ec2->refused_ms >= REFUSE_INTERVAL_MS))
         is_refresh_due = true;
     if (is_refresh_due)
         ec2->refused_ms = now_ms;

@@ -8,7 +8,7 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
-enum { CONNECT_MS = 1000, TOTAL_MS = 2000, MAX_ANSWER = 64 * 1024, MAX_TOKEN = 1024 };
+enum { CONNECT_MS = 1000, TOTAL_MS = 2000, MAX_ANSWER = 64 * 1024, MAX_TOKEN = 1024, TRIES_MAX = 3 };
 
 static int check_status(long status, const char *path, struct error *err)
 {
@@ -24,7 +24,8 @@ static int check_status(long status, const char *path, struct error *err)
 }
 
 /* The first exchange of a session is the one that asks for the token. */
-static int exchange(struct imds *imds, const char *path, struct buf *ret_text, struct error *err)
+static int exchange_once(struct imds *imds, const char *path, struct buf *ret_text, long *ret_status,
+                         struct error *err)
 {
     CLEANUP(freep) char *url = mem_printf("%s%s", imds->endpoint, path);
     const char *ask = "x-aws-ec2-metadata-token-ttl-seconds: 21600";
@@ -40,6 +41,7 @@ static int exchange(struct imds *imds, const char *path, struct buf *ret_text, s
     struct http_response response;
     if (http_perform(imds->client, &request, &response, err) < 0)
         return error_wrap(err, "metadata service, %s", path);
+    *ret_status = response.status;
     int result = check_status(response.status, path, err);
     if (result == 0 && (response.body.len == 0 || strlen(response.body.data) != response.body.len))
         result = error_set(err, ERROR_UNAVAILABLE, "MetadataFailed",
@@ -49,6 +51,19 @@ static int exchange(struct imds *imds, const char *path, struct buf *ret_text, s
     else
         imds_text_done(&response.body);
     return result;
+}
+
+/* A service that answers that it failed is asked again; one that is silent is not, because its time-out would
+ * be waited for as often. */
+static int exchange(struct imds *imds, const char *path, struct buf *ret_text, struct error *err)
+{
+    for (int try = 1;; try++) {
+        long status = 0;
+        if (exchange_once(imds, path, ret_text, &status, err) == 0)
+            return 0;
+        if (status < 500 || try == TRIES_MAX)
+            return -1;
+    }
 }
 
 /* Printable, so that nothing can follow it in a header. */

@@ -1,11 +1,11 @@
 /* imds: reads from the instance metadata service, version 2.
  *
  * Model: a session starts with imds_open(), which asks for a token, and then reads paths. There is no way
- * back to version 1, no proxy and no retry: each exchange has 1 s to connect and 2 s in all. A session is
- * short and is not kept. Threads: a session belongs to one.   Ownership: endpoint and stop are borrowed until
- * imds_done(), which wipes the token. Limits: 64 KiB an answer. Errors: ERROR_UNAVAILABLE (MetadataFailed and
- * those of http/client.h), ERROR_DENIED (MetadataRefused), ERROR_ABSENT (MetadataAbsent: no such path),
- * ERROR_STOPPED. */
+ * back to version 1, no proxy; a 5xx is tried again at once, at most twice; each exchange has 1 s to connect
+ * and 2 s in all. A session is short and is not kept. Threads: a session belongs to one.   Ownership:
+ * endpoint and stop are borrowed until imds_done(), which wipes the token. Limits: 64 KiB an answer. Errors:
+ * ERROR_UNAVAILABLE (MetadataFailed and those of http/client.h), ERROR_DENIED (MetadataRefused), ERROR_ABSENT
+ * (MetadataAbsent: no such path), ERROR_STOPPED. */
 #ifndef TEE_NITRO_IMDS_H
 #define TEE_NITRO_IMDS_H
 

@@ -107,7 +107,8 @@ static int open_scene(void **state)
     scene->source = (struct environment){scene_get, scene};
     scene->api = fake_api_start(play, scene);
     scene->config.imds_endpoint = mem_printf("http://127.0.0.1:%d", fake_api_get_port(scene->api));
-    const struct aws_credentials_options options = {&scene->source, &scene->config, &scene->clock, NULL};
+    const struct aws_credentials_options options = {
+        .environment = &scene->source, .config = &scene->config, .clock = &scene->clock};
     scene->credentials = aws_credentials_new(&options);
     *state = scene;
     return 0;

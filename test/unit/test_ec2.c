@@ -78,7 +78,8 @@ static int open_scene(void **state)
     assert_int_equal(aws_config_init(&scene->environment, &scene->config, NULL), 0);
     stop_init(&scene->stop);
     scene->api = fake_api_start(play, scene);
-    const struct aws_credentials_options keys = {&scene->environment, &scene->config, clock_real(), NULL};
+    const struct aws_credentials_options keys = {
+        .environment = &scene->environment, .config = &scene->config, .clock = clock_real()};
     scene->credentials = aws_credentials_new(&keys);
     CLEANUP(freep) char *endpoint = mem_printf("http://127.0.0.1:%d", fake_api_get_port(scene->api));
     const struct ec2_options options = {endpoint,           "eu-west-1",  NULL,
