@@ -1,8 +1,8 @@
 /* See attester.h. */
 #include "attester.h"
 
+#include "base/bucket.h"
 #include "base/mem.h"
-#include "bucket.h"
 #include "nitro/native.h"
 #include "nsm.h"
 #include "nsm_codec.h"

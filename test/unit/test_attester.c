@@ -11,10 +11,10 @@
 #include <cmocka.h>
 
 #include "arguments.h"
+#include "base/bucket.h"
 #include "base/clock.h"
 #include "base/encoding.h"
 #include "base/mem.h"
-#include "bucket.h"
 #include "nitro/attest.h"
 #include "nitro/attest_fetch.h"
 #include "nsm_codec.h"

@@ -3,8 +3,8 @@
  * Model: PURE. A bucket holds up to `burst` tokens and gains `per_second` of them; each event takes one, or
  * is refused. Time is the caller's and only has to rise. Threads: none.   Ownership: the caller's memory.
  * Limits: none. Errors: cannot fail. */
-#ifndef TEE_ATTESTER_BUCKET_H
-#define TEE_ATTESTER_BUCKET_H
+#ifndef TEE_BASE_BUCKET_H
+#define TEE_BASE_BUCKET_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* A thousandth of a token per millisecond and unit of rate: no fraction is lost, however often it is asked.
  */
-#include "bucket.h"
+#include "base/bucket.h"
 
 enum { TOKEN = 1000 };
 
