@@ -8,8 +8,6 @@
 #define TEE_CONTROLLER_CONTROLLER_H
 
 #include "base/hmap.h"
-#include "base/metrics.h"
-#include "base/process_metrics.h"
 #include "http/server.h"
 #include "kube/event_queue.h"
 #include "kube/leader.h"
@@ -19,6 +17,7 @@
 #include "nitro/ec2.h"
 #include "options.h"
 #include "reconcile/workers.h"
+#include "telemetry.h"
 
 enum { ATTEST_PERMITS = 12, ATTEST_PERMITS_FAILING = 4 };
 
@@ -35,26 +34,6 @@ struct attest_means {
 struct preflight_means {
     pthread_mutex_t mutex;
     struct hmap types; /* name -> struct kept_type */
-};
-
-struct telemetry {
-    struct metrics *metrics;
-    struct process_metrics *process;
-    struct metric *reconcile_total;
-    struct metric_series *reconcile_errors;
-    struct metric_series *reconcile_terminal;
-    struct metric_series *reconcile_seconds;
-    struct metric_series *active_workers;
-    struct metric_series *max_workers;
-    struct metric_series *queue_depth;
-    struct metric_series *queue_adds;
-    struct metric_series *queue_retries;
-    struct metric_series *leader;
-    struct metric_series *objects;
-    struct metric_series *hosts;
-    struct metric *attestation_failures;
-    struct metric_series *attestations;
-    struct metric *rest_requests;
 };
 
 struct readiness {

@@ -191,7 +191,7 @@ int ec2_ports_describe_all(struct controller *controller, void (*put)(void *ctx,
 {
     const char *cluster = controller->cluster_id;
     const struct ec2_filter filter = {"tag:tee-cluster-id", &cluster, 1};
-    const struct ec2_query query = {.filters = &filter, .filter_count = 1};
+    const struct ec2_query query = {.filters = &filter, .filter_count = 1, .is_patient = true};
     struct putter putter = {put, ctx};
     const struct ec2_handler handler = {.on_instance = put_instance, .ctx = &putter};
     return ec2_describe(controller->ec2, &query, &handler, READ_MS, err);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { TEXT, NUMBER, SWITCH, ROOT, LEVEL, FORMAT };
+enum kind { TEXT, NUMBER, SHARE, SWITCH, ROOT, LEVEL, FORMAT };
 
 struct flag {
     const char *name;
@@ -35,6 +35,8 @@ static const struct flag flags[] = {
     {"workers", NUMBER, AT(workers), 1, 256, "N", "objects worked on at the same time (default 16)"},
     {"inventory-interval", NUMBER, AT(inventory_interval_s), 1, 3600, "S",
      "seconds between looks at EC2 (default 60)"},
+    {"ec2-rate-share", SHARE, AT(ec2_share_percent), 1, 10000, "X",
+     "share of EC2's published request rates, 0.01 to 100 (default 1.0)"},
     {"attestation-root", ROOT, 0, 0, 0, "FILE", "PEM root that REPLACES the AWS root; repeatable"},
     {"attestation-port", NUMBER, AT(attestation_port), 1, 65535, "N",
      "port of the Native protocol (default 1300)"},
@@ -74,6 +76,17 @@ static int set_number(const struct flag *flag, const char *value, void *field, s
     return 0;
 }
 
+static int set_share(const struct flag *flag, const char *value, void *field, struct error *err)
+{
+    char *end = NULL;
+    double share = strtod(value, &end);
+    int percent = share > 0 && share <= 100 ? (int)(share * 100 + 0.5) : 0;
+    if (value[0] < '0' || value[0] > '9' || *end || percent < flag->min || percent > flag->max)
+        return bad(err, flag->name, "a number from 0.01 to 100");
+    *(int *)field = percent;
+    return 0;
+}
+
 static int set_switch(const struct flag *flag, const char *value, void *field, struct error *err)
 {
     bool is_true = !value || strcmp(value, "true") == 0;
@@ -97,6 +110,7 @@ static int set(const struct flag *flag, const char *value, struct options *optio
     switch (flag->kind) {
     case TEXT: *(const char **)field = value; return 0;
     case NUMBER: return set_number(flag, value, field, err);
+    case SHARE: return set_share(flag, value, field, err);
     case SWITCH: return set_switch(flag, value, field, err);
     case LEVEL:
         return log_level_parse(value, &options->log_level) < 0
@@ -150,6 +164,7 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
                               .health_address = ":8081",
                               .workers = 16,
                               .inventory_interval_s = 60,
+                              .ec2_share_percent = 100,
                               .attestation_port = 1300,
                               .max_launches_per_hour = 6,
                               .max_launches_per_hour_total = 60,

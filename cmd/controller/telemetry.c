@@ -38,6 +38,21 @@ static void set_counter(struct metric_series *series, double value)
     metric_add(series, value - metric_get(series));
 }
 
+/* The lanes exist once the region is known. */
+static void collect_rates(struct controller *controller)
+{
+    struct telemetry *telemetry = &controller->telemetry;
+    for (int i = 0; controller->ec2 && i < EC2_LANE_COUNT; i++) {
+        struct ec2_rate rate;
+        const char *const label[] = {ec2_limit_lane_name((enum ec2_lane_id)i), NULL};
+        ec2_get_rate(controller->ec2, (enum ec2_lane_id)i, &rate);
+        set_counter(metric_get_series(telemetry->ec2_requests, label), (double)rate.sent_count);
+        set_counter(metric_get_series(telemetry->ec2_throttled, label), (double)rate.throttled_count);
+        set_counter(metric_get_series(telemetry->ec2_held, label), (double)rate.held_count);
+        metric_set(metric_get_series(telemetry->ec2_rate, label), rate.per_second);
+    }
+}
+
 static void collect(void *ctx)
 {
     struct controller *controller = ctx;
@@ -53,6 +68,7 @@ static void collect(void *ctx)
     metric_set(telemetry->leader, is_leader ? 1 : 0);
     metric_set(telemetry->objects, (double)store_count(controller->store));
     metric_set(telemetry->hosts, (double)inventory_count(controller->inventory));
+    collect_rates(controller);
 }
 
 static void add_reconcile_metrics(struct telemetry *telemetry)
@@ -93,6 +109,26 @@ static void add_queue_metrics(struct telemetry *telemetry)
         of_queue(metrics, METRIC_COUNTER, "workqueue_retries_total", "Keys added with a delay");
 }
 
+static struct metric *of_action(struct metrics *metrics, enum metric_type type, const char *name,
+                                const char *help)
+{
+    struct metric_family family = {.type = type, .name = name, .help = help, .labels = {"action"}};
+    return metrics_add(metrics, &family);
+}
+
+static void add_ec2_metrics(struct telemetry *telemetry)
+{
+    struct metrics *metrics = telemetry->metrics;
+    telemetry->ec2_requests =
+        of_action(metrics, METRIC_COUNTER, "tee_ec2_requests_total", "Requests sent to EC2");
+    telemetry->ec2_throttled =
+        of_action(metrics, METRIC_COUNTER, "tee_ec2_throttled_total", "Requests that EC2 throttled");
+    telemetry->ec2_held = of_action(metrics, METRIC_COUNTER, "tee_ec2_held_total",
+                                    "Requests put off because our share of the rate was used up");
+    telemetry->ec2_rate =
+        of_action(metrics, METRIC_GAUGE, "tee_ec2_rate", "Requests per second that we allow ourselves now");
+}
+
 void telemetry_init(struct controller *controller)
 {
     struct telemetry *telemetry = &controller->telemetry;
@@ -100,6 +136,7 @@ void telemetry_init(struct controller *controller)
     telemetry->process = process_metrics_new(metrics);
     add_reconcile_metrics(telemetry);
     add_queue_metrics(telemetry);
+    add_ec2_metrics(telemetry);
     struct metric_family master = {.type = METRIC_GAUGE,
                                    .name = "leader_election_master_status",
                                    .help = "1 while this process holds the lease",

@@ -220,7 +220,8 @@ static int make_ec2(struct controller *controller, struct error *err)
                                   .ca_file = controller->aws_config.ca_bundle,
                                   .credentials = controller->credentials,
                                   .clock = controller->clock,
-                                  .stop = &controller->stop};
+                                  .stop = &controller->stop,
+                                  .share_percent = controller->options->ec2_share_percent};
     return ec2_new(&options, &controller->ec2, err);
 }
 

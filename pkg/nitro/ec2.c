@@ -37,6 +37,7 @@ int ec2_run_instance(struct ec2 *ec2, const struct ec2_launch *launch, int64_t t
     if (ec2_request_run(launch, &body, err) < 0)
         return -1;
     ec2_call_init(&call, ec2, "RunInstances", timeout_ms);
+    call.resource_count = 1;
     call.handler = (struct ec2_handler){.ctx = &taken, .on_instance = take_instance};
     if (perform_once(&call, body, err) < 0)
         return -1;
@@ -79,6 +80,7 @@ int ec2_describe(struct ec2 *ec2, const struct ec2_query *query, const struct ec
     int result = 0;
     ec2_call_init(&call, ec2, "DescribeInstances", timeout_ms);
     call.handler = *handler;
+    call.is_patient = call.is_patient || query->is_patient;
     do {
         CLEANUP(freep) char *body = NULL;
         result = ec2_request_describe(query, call.next_token, &body, err);
@@ -98,6 +100,7 @@ int ec2_change(struct ec2 *ec2, enum ec2_verb verb, const struct ec2_query *ids,
     if (ec2_request_change(verb, ids->ids, ids->id_count, &body, err) < 0)
         return -1;
     ec2_call_init(&call, ec2, ec2_verb_action(verb), timeout_ms);
+    call.resource_count = (int)ids->id_count;
     return perform_once(&call, body, err);
 }
 

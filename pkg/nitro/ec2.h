@@ -2,14 +2,17 @@
  *
  * Model: one blocking function an action, over the pure parts: ec2_request.h makes the body, sigv4.h signs
  * it, http/client.h sends it and ec2_response.h reads the answer while it arrives. Every call here may be
- * repeated without harm (a launch carries its token), so that a throttle, a 5xx or a broken connection is
- * tried again, at most twice and within the timeout; but not once a record of the answer was handed out. Keys
- * that AWS refuses are fetched anew once. If the clock is more than four minutes off by AWS's own, the
- * difference is taken into account.
+ * repeated without harm (a launch carries its token), so that a 5xx or a broken connection is tried again, at
+ * most twice and within the timeout; but not once a record of the answer was handed out. No request is sent
+ * without a token of ec2_limit.h: who gets none is told when to ask again, and so is whom EC2 throttles. Only
+ * a patient call, of a thread that has nothing else to do, waits for both. Keys that AWS refuses are fetched
+ * anew once. If the clock is more than four minutes off by AWS's own, the difference is taken into account.
  * Threads: any, at the same time; each call takes an HTTP client from a small pool. Ownership: options are
  * copied but for credentials, clock and stop, which outlive the object. A handler runs on the caller's
  * thread. Limits: 64 MiB an answer; the timeout is that of the whole call, all pages and repeats. Errors:
- * ec2_error.h's and http/client.h's. ERROR_UNAVAILABLE of a change: its outcome is unknown. */
+ * ec2_error.h's and http/client.h's. ERROR_UNAVAILABLE of a change: its outcome is unknown.
+ * ERROR_THROTTLED with the reason EC2_REASON_RATE: nothing was sent, retry_after_ms says when there is room.
+ */
 #ifndef TEE_NITRO_EC2_H
 #define TEE_NITRO_EC2_H
 
@@ -17,10 +20,21 @@
 #include "base/clock.h"
 #include "base/thread.h"
 #include "nitro/credentials.h"
+#include "nitro/ec2_limit.h"
 #include "nitro/ec2_request.h"
 #include "nitro/ec2_response.h"
 
 struct ec2;
+
+#define EC2_REASON_RATE "RateLimit"
+
+/* What became of the requests of a lane since the start. */
+struct ec2_rate {
+    double per_second; /* at present */
+    int64_t sent_count;
+    int64_t throttled_count; /* by EC2 */
+    int64_t held_count;      /* not sent, for want of a token */
+};
 
 enum { EC2_CONSOLE_MAX = 64 * 1024 };
 
@@ -31,6 +45,8 @@ struct ec2_options {
     struct aws_credentials *credentials;
     const struct clock *clock;
     struct stop *stop; /* ends calls and their waiting with ERROR_STOPPED */
+    int share_percent; /* of the published request rates; 0 = 100 */
+    bool is_patient;   /* all calls are */
 };
 
 /* A loopback endpoint is never spoken to through a proxy. */
@@ -72,5 +88,6 @@ MUST_CHECK int ec2_fetch_console(struct ec2 *ec2, const char *id, int64_t timeou
 /* ERROR_INVALID if there is no such type. */
 MUST_CHECK int ec2_fetch_type(struct ec2 *ec2, const char *name, int64_t timeout_ms,
                               struct ec2_type *ret_type, struct error *err);
+void ec2_get_rate(struct ec2 *ec2, enum ec2_lane_id lane, struct ec2_rate *ret_rate);
 
 #endif

@@ -26,10 +26,12 @@ struct ec2 {
     char *region;
     char *ca_file;
     bool is_loopback;
+    bool is_patient;
     struct aws_credentials *credentials;
     const struct clock *clock;
     struct stop *stop;
     pthread_mutex_t mutex; /* guards what follows */
+    struct ec2_limit limit;
     struct http_client *idle[POOL_SIZE];
     size_t idle_count;
     int64_t refused_ms; /* monotonic: when keys were last refused; 0 = never */
@@ -50,6 +52,9 @@ int ec2_new(const struct ec2_options *options, struct ec2 **ret_ec2, struct erro
     ec2->credentials = options->credentials;
     ec2->clock = options->clock;
     ec2->stop = options->stop;
+    ec2->is_patient = options->is_patient;
+    ec2_limit_init(&ec2->limit, options->share_percent > 0 ? options->share_percent : 100,
+                   clock_mono_ms(ec2->clock));
     mutex_init(&ec2->mutex);
     *ret_ec2 = ec2;
     return 0;
@@ -147,8 +152,11 @@ static int sign(struct ec2_call *call, const struct aws_keys *keys, struct heade
 
 void ec2_call_init(struct ec2_call *call, struct ec2 *ec2, const char *action, int64_t timeout_ms)
 {
-    *call = (struct ec2_call){
-        .ec2 = ec2, .action = action, .deadline_ms = clock_mono_ms(ec2->clock) + timeout_ms};
+    *call = (struct ec2_call){.ec2 = ec2,
+                              .action = action,
+                              .lane = ec2_limit_lane(action),
+                              .is_patient = ec2->is_patient,
+                              .deadline_ms = clock_mono_ms(ec2->clock) + timeout_ms};
 }
 
 void ec2_call_done(struct ec2_call *call)
@@ -217,6 +225,28 @@ struct failure {
     int64_t date_ms; /* AWS's clock, 0 if it did not say */
 };
 
+static void note_throttle(struct ec2_call *call)
+{
+    LOCK_SCOPE(&call->ec2->mutex);
+    ec2_limit_note_throttle(&call->ec2->limit, call->lane, clock_mono_ms(call->ec2->clock));
+}
+
+static int take_token(struct ec2_call *call, struct error *err)
+{
+    struct ec2 *ec2 = call->ec2;
+    mutex_lock(&ec2->mutex);
+    int64_t wait_ms =
+        ec2_limit_take(&ec2->limit, call->lane, call->resource_count, clock_mono_ms(ec2->clock));
+    mutex_unlock(&ec2->mutex);
+    if (wait_ms == 0)
+        return 0;
+    error_set(err, ERROR_THROTTLED, EC2_REASON_RATE, "%s: our share of EC2's request rate is used up",
+              call->action);
+    if (err)
+        err->retry_after_ms = wait_ms;
+    return -1;
+}
+
 static int read_answer(struct ec2_call *call, const struct http_response *answer, struct ec2_response *parser,
                        struct failure *failure, struct error *err)
 {
@@ -233,6 +263,8 @@ static int read_answer(struct ec2_call *call, const struct http_response *answer
     call->last_class = ec2_error_class(&failure->fault, answer->status);
     ec2_error_set(err, call->action, &failure->fault, answer->status);
     err->retry_after_ms = answer->retry_after_ms;
+    if (call->last_class == EC2_CLASS_THROTTLE)
+        note_throttle(call);
     return -1;
 }
 
@@ -304,6 +336,10 @@ static int send_once(struct ec2_call *call, bool *ret_again, struct error *err)
     struct failure failure = {0};
     *ret_again = false;
     call->last_class = EC2_CLASS_UNKNOWN;
+    if (take_token(call, err) < 0) {
+        call->last_class = EC2_CLASS_THROTTLE;
+        return -1;
+    }
     if (aws_credentials_get(call->ec2->credentials, &identity, err) < 0)
         return -1;
     failure.identity = identity;
@@ -332,7 +368,7 @@ static int64_t retry_delay_ms(const struct ec2_call *call, int try, int64_t hint
 
 static bool may_retry(const struct ec2_call *call, const struct error *err)
 {
-    bool is_passing = call->last_class == EC2_CLASS_THROTTLE ||
+    bool is_passing = (call->last_class == EC2_CLASS_THROTTLE && call->is_patient) ||
                       (call->last_class == EC2_CLASS_TRANSIENT && err->kind == ERROR_UNAVAILABLE);
     return is_passing && !call->has_handed_out && !call->is_single;
 }
@@ -351,10 +387,25 @@ int ec2_call_perform(struct ec2_call *call, struct error *err)
         if (again)
             continue;
         int64_t delay_ms = retry_delay_ms(call, try, failure.retry_after_ms);
+        bool is_held = strcmp(failure.reason, EC2_REASON_RATE) == 0;
+        if (is_held)
+            delay_ms = failure.retry_after_ms;
+        else
+            try++;
         bool has_time = clock_mono_ms(ec2->clock) + delay_ms < call->deadline_ms;
-        if (++try == TRIES_MAX || !has_time || !may_retry(call, &failure))
+        if (try == TRIES_MAX || !has_time || !may_retry(call, &failure))
             return -1;
         if (stop_wait(ec2->stop, delay_ms))
             return error_set(err, ERROR_STOPPED, "Stopped", "%s: stopped", call->action);
     }
+}
+
+void ec2_get_rate(struct ec2 *ec2, enum ec2_lane_id lane, struct ec2_rate *ret_rate)
+{
+    LOCK_SCOPE(&ec2->mutex);
+    const struct ec2_lane *it = &ec2->limit.lanes[lane];
+    *ret_rate = (struct ec2_rate){.per_second = ec2_limit_rate(&ec2->limit, lane, clock_mono_ms(ec2->clock)),
+                                  .sent_count = it->sent_count,
+                                  .throttled_count = it->throttled_count,
+                                  .held_count = it->held_count};
 }

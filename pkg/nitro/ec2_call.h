@@ -15,6 +15,9 @@ struct ec2_call {
     const char *body;
     int64_t deadline_ms; /* monotonic */
     struct ec2_handler handler;
+    enum ec2_lane_id lane;
+    int resource_count;        /* instances that it names or makes */
+    bool is_patient;           /* waits for its turn and repeats what was throttled */
     char *next_token;          /* of the last answer, or NULL */
     bool has_handed_out;       /* a record of this answer reached the handler */
     bool is_single;            /* a failure that may pass is the caller's to repeat */

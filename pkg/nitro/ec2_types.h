@@ -131,6 +131,7 @@ struct ec2_query {
     size_t id_count;
     const struct ec2_filter *filters;
     size_t filter_count;
+    bool is_patient; /* see ec2.h */
 };
 
 #endif

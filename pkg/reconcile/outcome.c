@@ -20,8 +20,13 @@ struct outcome outcome_from_error(const struct error *err)
     case ERROR_INVALID: outcome.kind = OUTCOME_TERMINAL; break;
     case ERROR_DENIED:
     case ERROR_QUOTA: outcome.delay_ms = outcome.delay_ms > 60000 ? outcome.delay_ms : 60000; break;
+    case ERROR_THROTTLED: /* with a time: there is room then, and no reason to wait longer each round */
+        if (outcome.delay_ms > 0) {
+            outcome.is_quiet = true;
+            outcome.kind = OUTCOME_REQUEUE;
+        }
+        break;
     case ERROR_NONE:
-    case ERROR_THROTTLED:
     case ERROR_UNAVAILABLE:
     case ERROR_CAPACITY:
     case ERROR_UNTRUSTED:

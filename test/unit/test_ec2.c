@@ -82,8 +82,11 @@ static int open_scene(void **state)
         .environment = &scene->environment, .config = &scene->config, .clock = clock_real()};
     scene->credentials = aws_credentials_new(&keys);
     CLEANUP(freep) char *endpoint = mem_printf("http://127.0.0.1:%d", fake_api_get_port(scene->api));
-    const struct ec2_options options = {endpoint,           "eu-west-1",  NULL,
-                                        scene->credentials, clock_real(), &scene->stop};
+    const struct ec2_options options = {.endpoint = endpoint,
+                                        .region = "eu-west-1",
+                                        .credentials = scene->credentials,
+                                        .clock = clock_real(),
+                                        .stop = &scene->stop};
     assert_int_equal(ec2_new(&options, &scene->ec2, NULL), 0);
     *state = scene;
     return 0;
@@ -169,9 +172,9 @@ static const struct {
      NULL,
      ERROR_NONE},
     {{{503, FAULT("RequestLimitExceeded"), FAKE_WHOLE, NULL}, {200, STOPPED, FAKE_WHOLE, NULL}},
-     2,
-     NULL,
-     ERROR_NONE},
+     1,
+     "RequestLimitExceeded",
+     ERROR_THROTTLED},
     {{{503, "<html>", FAKE_WHOLE, NULL}, {502, "", FAKE_WHOLE, NULL}, {503, "busy", FAKE_WHOLE, NULL}},
      3,
      "UnexpectedAnswer",
@@ -215,6 +218,40 @@ static void test_retries(void **state)
         }
         close_scene((void **)&scene);
     }
+}
+
+/* A worker is told when to come back, a thread of its own waits; neither sends what would be refused. */
+static void test_rates(void **state)
+{
+    struct scene *scene = *state;
+    struct error err = {0};
+    struct ec2_rate rate;
+    CLEANUP(buf_done) struct buf heard;
+    buf_init(&heard, 64);
+    static const char *const values[] = {"c"};
+    static const struct ec2_filter filter = {"tag:tee-cluster-id", values, 1};
+    static const struct ec2_query worker = {.filters = &filter, .filter_count = 1};
+    static const struct ec2_query patient = {.filters = &filter, .filter_count = 1, .is_patient = true};
+    const struct ec2_handler handler = {.on_instance = note_id, .ctx = &heard};
+    SCRIPT(scene, {503, FAULT("RequestLimitExceeded"), FAKE_WHOLE, "x-amz-retry-after: 70\r\n"},
+           {200, PAGE(INSTANCE("i-1"), ""), FAKE_WHOLE, NULL}, {200, PAGE("", ""), FAKE_WHOLE, NULL},
+           {503, FAULT("RequestLimitExceeded"), FAKE_WHOLE, "Retry-After: 7\r\n"});
+    assert_int_equal(ec2_describe(scene->ec2, &patient, &handler, TIMEOUT_MS, &err), 0);
+    assert_int_equal(scene->asked, 2);
+    assert_int_equal(ec2_describe(scene->ec2, &patient, &handler, TIMEOUT_MS, &err), 0);
+    assert_int_equal(ec2_describe(scene->ec2, &worker, &handler, TIMEOUT_MS, &err), -1);
+    assert_string_equal(err.reason, "RequestLimitExceeded");
+    assert_int_equal(err.retry_after_ms, 7000);
+    assert_int_equal(ec2_describe(scene->ec2, &worker, &handler, TIMEOUT_MS, &err), -1);
+    assert_string_equal(err.reason, EC2_REASON_RATE);
+    assert_int_equal(err.kind, ERROR_THROTTLED);
+    assert_true(err.retry_after_ms > 0);
+    assert_int_equal(scene->asked, 4);
+    ec2_get_rate(scene->ec2, EC2_LANE_DESCRIBE, &rate);
+    assert_int_equal(rate.throttled_count, 2);
+    assert_int_equal(rate.sent_count, 4);
+    assert_true(rate.held_count >= 1);
+    assert_true(rate.per_second <= 10);
 }
 
 /* A page that breaks behind its first instance is not asked for again: the caller heard that one already. */
@@ -337,20 +374,20 @@ static void test_dry_run(void **state)
     const struct ec2_launch launch = {.image_id = "ami-1", .type = "m5.xlarge", .client_token = "t"};
     SCRIPT(scene, {412, FAULT("DryRunOperation"), FAKE_WHOLE, NULL},
            {403, FAULT("UnauthorizedOperation"), FAKE_WHOLE, NULL},
-           {503, FAULT("RequestLimitExceeded"), FAKE_WHOLE, NULL},
            {200,
             "<RunInstancesResponse><instancesSet>" INSTANCE("i-9") "</instancesSet></RunInstancesResponse>",
-            FAKE_WHOLE, NULL});
+            FAKE_WHOLE, NULL},
+           {503, FAULT("RequestLimitExceeded"), FAKE_WHOLE, NULL});
     assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &err), 0);
     assert_non_null(strstr(fake_api_get_request(scene->api, 0), "&DryRun=true"));
     assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &err), -1);
     assert_int_equal(err.kind, ERROR_DENIED);
     assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &err), -1);
-    assert_int_equal(err.kind, ERROR_THROTTLED);
-    assert_int_equal(scene->asked, 3);
-    assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &err), -1);
     assert_string_equal(err.reason, "DryRunIgnored");
     assert_non_null(strstr(err.text, "i-9"));
+    assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &err), -1);
+    assert_int_equal(err.kind, ERROR_THROTTLED);
+    assert_int_equal(scene->asked, 4);
 }
 
 static void test_image_and_subnets(void **state)
@@ -432,13 +469,19 @@ static void test_bad_endpoint(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        SCENE_TEST(test_describe_pages),         SCENE_TEST(test_dry_run),
-        SCENE_TEST(test_image_and_subnets),      SCENE_TEST(test_console),
-        SCENE_TEST(test_request_is_signed),      cmocka_unit_test(test_retries),
-        SCENE_TEST(test_no_retry_after_records), SCENE_TEST(test_refused_keys_are_read_again_once_in_a_while),
-        SCENE_TEST(test_clock_is_corrected),     SCENE_TEST(test_timeout),
-        SCENE_TEST(test_many_threads),           SCENE_TEST(test_run_and_types),
-        cmocka_unit_test(test_bad_endpoint)};
+    const struct CMUnitTest tests[] = {SCENE_TEST(test_describe_pages),
+                                       SCENE_TEST(test_dry_run),
+                                       SCENE_TEST(test_image_and_subnets),
+                                       SCENE_TEST(test_console),
+                                       SCENE_TEST(test_request_is_signed),
+                                       cmocka_unit_test(test_retries),
+                                       SCENE_TEST(test_rates),
+                                       SCENE_TEST(test_no_retry_after_records),
+                                       SCENE_TEST(test_refused_keys_are_read_again_once_in_a_while),
+                                       SCENE_TEST(test_clock_is_corrected),
+                                       SCENE_TEST(test_timeout),
+                                       SCENE_TEST(test_many_threads),
+                                       SCENE_TEST(test_run_and_types),
+                                       cmocka_unit_test(test_bad_endpoint)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,6 +50,7 @@ static void test_defaults(void **state)
     assert_string_equal(options.health_address, ":8081");
     assert_int_equal(options.workers, 16);
     assert_int_equal(options.inventory_interval_s, 60);
+    assert_int_equal(options.ec2_share_percent, 100);
     assert_int_equal(options.attestation_port, 1300);
     assert_int_equal(options.max_launches_per_hour, 6);
     assert_int_equal(options.max_launches_per_hour_total, 60);
@@ -232,6 +233,9 @@ static void test_errors(void **state)
         {{"--=3"}, "unknown flag -- (see --help)"},
         {{"--read-only", "--kubeconfig"}, "--kubeconfig needs a value: FILE"},
         {{"--workers"}, "--workers needs a value: N"},
+        {{"--ec2-rate-share=0"}, "--ec2-rate-share must be a number from 0.01 to 100 (see --help)"},
+        {{"--ec2-rate-share=101"}, "--ec2-rate-share must be a number from 0.01 to 100 (see --help)"},
+        {{"--ec2-rate-share=half"}, "--ec2-rate-share must be a number from 0.01 to 100 (see --help)"},
         {{"--attestation-root"}, "--attestation-root needs a value: FILE"},
         {{"--log-level", "loud"}, "--log-level must be error, warn, info or debug (see --help)"},
         {{"--log-level="}, "--log-level must be error, warn, info or debug (see --help)"},
@@ -270,7 +274,7 @@ static void test_help(void **state)
     size_t lines = 0;
     for (const char *at = strstr(text, "\n  --"); at; at = strstr(at + 1, "\n  --"))
         lines++;
-    assert_int_equal(lines, 26); /* 6 texts, 8 switches, 9 numbers, root, level, format */
+    assert_int_equal(lines, 27); /* 6 texts, 8 switches, 9 numbers, share, root, level, format */
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         assert_non_null(strstr(text, numbers[i].flag));
 }

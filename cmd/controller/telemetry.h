@@ -1,0 +1,36 @@
+/* telemetry: the series that the controller counts in.
+ *
+ * Model: made once by telemetry_init(); what is not counted as it happens is collected before each rendering.
+ * Threads: updates from any; see metrics.h.   Ownership: the registry owns the series. Limits: metrics.h's.
+ * Errors: cannot fail. */
+#ifndef TEE_CONTROLLER_TELEMETRY_H
+#define TEE_CONTROLLER_TELEMETRY_H
+
+#include "base/metrics.h"
+#include "base/process_metrics.h"
+
+struct telemetry {
+    struct metrics *metrics;
+    struct process_metrics *process;
+    struct metric *reconcile_total;
+    struct metric_series *reconcile_errors;
+    struct metric_series *reconcile_terminal;
+    struct metric_series *reconcile_seconds;
+    struct metric_series *active_workers;
+    struct metric_series *max_workers;
+    struct metric_series *queue_depth;
+    struct metric_series *queue_adds;
+    struct metric_series *queue_retries;
+    struct metric_series *leader;
+    struct metric_series *objects;
+    struct metric_series *hosts;
+    struct metric *attestation_failures;
+    struct metric_series *attestations;
+    struct metric *rest_requests;
+    struct metric *ec2_requests;
+    struct metric *ec2_throttled;
+    struct metric *ec2_held;
+    struct metric *ec2_rate;
+};
+
+#endif
