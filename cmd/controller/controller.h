@@ -65,6 +65,7 @@ struct controller {
     char *identity;
     char *region;
     char *ec2_endpoint;
+    char *sts_endpoint;
     struct reconcile_config config;
     struct telemetry telemetry;
     struct readiness readiness;
@@ -74,6 +75,7 @@ struct controller {
     struct kube_client *kube;
     struct aws_credentials *credentials;
     struct ec2 *ec2;
+    struct ec2 *sts; /* for the reasons of refusals */
     struct event_queue *events;
     struct attest_means attest;
     struct preflight_means preflight;

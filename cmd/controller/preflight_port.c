@@ -3,12 +3,13 @@
 #include "base/mem.h"
 #include "controller.h"
 #include "launch_parts.h"
+#include "nitro/sts_denial.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_MS = 10 * 1000, TYPE_LIFE_MS = 6 * 3600 * 1000, TYPES_MAX = 256 };
+enum { READ_MS = 10 * 1000, DECODE_MS = 5 * 1000, TYPE_LIFE_MS = 6 * 3600 * 1000, TYPES_MAX = 256 };
 
 _Static_assert(sizeof(((struct subnet_facts *)0)->id) == EC2_ID_SIZE, "ids are copied whole");
 _Static_assert(sizeof(((struct subnet_facts *)0)->zone) == sizeof(((struct ec2_subnet *)0)->zone),
@@ -119,15 +120,41 @@ static int preflight_describe(void *ctx, const struct launch_request *request, s
     return 0;
 }
 
+/* AWS's own text in full, and before it what STS reads out of its encoded part, if we may ask. */
+static void explain(struct controller *controller, const struct ec2_fault *fault, struct dry_run_reply *reply)
+{
+    struct sts_denial denial;
+    struct error err = {0};
+    size_t len = 0;
+    if (!fault->code[0])
+        return;
+    if (fault->encoded[0] &&
+        sts_decode_denial(controller->sts, fault->encoded, DECODE_MS, &denial, &err) == 0)
+        len = (size_t)snprintf(reply->detail, sizeof(reply->detail) / 2,
+                               "%s on %s is not allowed to %s (%s): ", denial.action, denial.resource,
+                               denial.principal,
+                               denial.is_explicit ? "a statement denies it" : "no statement allows it");
+    else if (fault->encoded[0])
+        log_debug(NULL, "The reasons of a refusal were not decoded", STR("error", err.text));
+    if (len >= sizeof(reply->detail) / 2)
+        len = sizeof(reply->detail) / 2 - 1;
+    snprintf(reply->detail + len, sizeof(reply->detail) - len, "%s: %s", fault->code, fault->message);
+}
+
 static int preflight_dry_run(void *ctx, const struct launch_request *request, struct dry_run_reply *ret_reply,
                              struct error *err)
 {
     struct controller *controller = ctx;
     CLEANUP(launch_parts_done) struct launch_parts parts = {0};
+    struct ec2_fault fault;
     ret_reply->detail[0] = '\0';
     if (launch_parts_make(request, &parts, err) < 0)
         return -1;
-    return ec2_dry_run(controller->ec2, &parts.launch, controller_change_timeout_ms(controller), err);
+    int result =
+        ec2_dry_run(controller->ec2, &parts.launch, controller_change_timeout_ms(controller), &fault, err);
+    if (result < 0 && err->kind == ERROR_DENIED)
+        explain(controller, &fault, ret_reply);
+    return result;
 }
 
 /* FNV-1a over the access key's id, which is no secret. */

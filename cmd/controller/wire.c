@@ -222,7 +222,12 @@ static int make_ec2(struct controller *controller, struct error *err)
                                   .clock = controller->clock,
                                   .stop = &controller->stop,
                                   .share_percent = controller->options->ec2_share_percent};
-    return ec2_new(&options, &controller->ec2, err);
+    if (ec2_new(&options, &controller->ec2, err) < 0)
+        return -1;
+    controller->sts_endpoint = aws_config_make_endpoint(&controller->aws_config, "sts", controller->region);
+    options.endpoint = controller->sts_endpoint;
+    options.service = "sts";
+    return ec2_new(&options, &controller->sts, err);
 }
 
 static void gained(void *ctx, int64_t transitions)
@@ -318,6 +323,7 @@ struct controller *controller_free(struct controller *controller)
     leader_free(controller->leader); /* after the workers: nothing acts any more when the lease is given up */
     event_queue_free(controller->events);
     ec2_free(controller->ec2);
+    ec2_free(controller->sts);
     aws_credentials_free(controller->credentials);
     kube_client_free(controller->kube);
     reconciler_free(controller->reconciler);
@@ -335,6 +341,7 @@ struct controller *controller_free(struct controller *controller)
     free(controller->identity);
     free(controller->region);
     free(controller->ec2_endpoint);
+    free(controller->sts_endpoint);
     stop_done(&controller->stop);
     free(controller);
     return NULL;

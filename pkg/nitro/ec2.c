@@ -49,7 +49,8 @@ int ec2_run_instance(struct ec2 *ec2, const struct ec2_launch *launch, int64_t t
     return 0;
 }
 
-int ec2_dry_run(struct ec2 *ec2, const struct ec2_launch *launch, int64_t timeout_ms, struct error *err)
+int ec2_dry_run(struct ec2 *ec2, const struct ec2_launch *launch, int64_t timeout_ms,
+                struct ec2_fault *ret_fault, struct error *err)
 {
     CLEANUP(freep) char *body = NULL;
     CLEANUP(ec2_instance_done) struct ec2_instance taken = {0};
@@ -57,12 +58,15 @@ int ec2_dry_run(struct ec2 *ec2, const struct ec2_launch *launch, int64_t timeou
     struct ec2_call call;
     struct error answer = {0};
     dry.is_dry_run = true;
+    *ret_fault = (struct ec2_fault){.code = ""};
     if (ec2_request_run(&dry, &body, err) < 0)
         return -1;
     ec2_call_init(&call, ec2, "RunInstances", timeout_ms);
     call.is_single = true;
     call.handler = (struct ec2_handler){.ctx = &taken, .on_instance = take_instance};
-    if (perform_once(&call, body, &answer) == 0)
+    int result = perform_once(&call, body, &answer);
+    *ret_fault = call.fault;
+    if (result == 0)
         return error_set(err, ERROR_UNAVAILABLE, "DryRunIgnored",
                          "RunInstances: the endpoint took a dry run for a launch and made %s",
                          taken.id ? taken.id : "nothing");

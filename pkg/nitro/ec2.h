@@ -44,9 +44,10 @@ struct ec2_options {
     const char *ca_file; /* NULL: the system's store */
     struct aws_credentials *credentials;
     const struct clock *clock;
-    struct stop *stop; /* ends calls and their waiting with ERROR_STOPPED */
-    int share_percent; /* of the published request rates; 0 = 100 */
-    bool is_patient;   /* all calls are */
+    struct stop *stop;   /* ends calls and their waiting with ERROR_STOPPED */
+    int share_percent;   /* of the published request rates; 0 = 100 */
+    bool is_patient;     /* all calls are */
+    const char *service; /* that requests are signed for, a constant; NULL: "ec2". "sts": see sts_denial.h */
 };
 
 /* A loopback endpoint is never spoken to through a proxy. */
@@ -72,9 +73,9 @@ MUST_CHECK int ec2_create_tags(struct ec2 *ec2, const char *id, const struct ec2
                                int64_t timeout_ms, struct error *err);
 /* 0: the launch would be allowed, as far as EC2 can tell without making it (it looks at permissions and at
  * the form of the request, not at capacity). Never repeated by itself: it draws on the bucket of
- * RunInstances. */
+ * RunInstances. ret_fault is EC2's refusal in full; code "" = there was none. */
 MUST_CHECK int ec2_dry_run(struct ec2 *ec2, const struct ec2_launch *launch, int64_t timeout_ms,
-                           struct error *err);
+                           struct ec2_fault *ret_fault, struct error *err);
 /* ERROR_INVALID if there is no such image. */
 MUST_CHECK int ec2_fetch_image(struct ec2 *ec2, const char *id, int64_t timeout_ms,
                                struct ec2_image *ret_image, struct error *err);

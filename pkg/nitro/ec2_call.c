@@ -24,6 +24,7 @@ struct ec2 {
     char *url;
     char *host; /* as signed */
     char *region;
+    const char *service;
     char *ca_file;
     bool is_loopback;
     bool is_patient;
@@ -47,6 +48,7 @@ int ec2_new(const struct ec2_options *options, struct ec2 **ret_ec2, struct erro
     ec2->host = mem_strndup(scheme_end + 3, host_len);
     ec2->url = mem_printf("%.*s://%s/", (int)(scheme_end - options->endpoint), options->endpoint, ec2->host);
     ec2->region = mem_strdup(options->region);
+    ec2->service = options->service ? options->service : "ec2";
     ec2->ca_file = mem_strdup(options->ca_file);
     ec2->is_loopback = http_host_is_loopback(ec2->host);
     ec2->credentials = options->credentials;
@@ -128,7 +130,7 @@ static int sign(struct ec2_call *call, const struct aws_keys *keys, struct heade
                                     .header_count = ARRAY_LEN(signed_headers),
                                     .body = call->body,
                                     .body_len = strlen(call->body)};
-    struct sigv4_scope scope = {call->ec2->region, "ec2", signing_time_ms(call->ec2)};
+    struct sigv4_scope scope = {call->ec2->region, call->ec2->service, signing_time_ms(call->ec2)};
     struct sigv4_signature signature;
     if (sigv4_sign(&request, keys, &scope, &signature, err) < 0)
         return -1;
@@ -218,6 +220,12 @@ static int hand_out_output(void *ctx, const char *base64, struct error *err)
     return call->handler.on_output(call->handler.ctx, base64, err);
 }
 
+static int hand_out_text(void *ctx, const char *text, struct error *err)
+{
+    struct ec2_call *call = ctx;
+    return call->handler.on_text ? call->handler.on_text(call->handler.ctx, text, err) : 0;
+}
+
 /* What the failure of a request means for the next one, beside what err says to the caller. */
 struct failure {
     struct aws_identity *identity;
@@ -260,6 +268,7 @@ static int read_answer(struct ec2_call *call, const struct http_response *answer
         return 0;
     }
     ec2_response_read_fault(buf_text(&answer->body), answer->body.len, &failure->fault);
+    call->fault = failure->fault;
     call->last_class = ec2_error_class(&failure->fault, answer->status);
     ec2_error_set(err, call->action, &failure->fault, answer->status);
     err->retry_after_ms = answer->retry_after_ms;
@@ -276,7 +285,7 @@ static int send_signed(struct ec2_call *call, const struct headers *headers, str
     if (left_ms <= 0)
         return error_set(err, ERROR_UNAVAILABLE, "Timeout", "%s: no time was left", call->action);
     struct ec2_handler handler = {call,           hand_out_instance, hand_out_change, hand_out_type,
-                                  hand_out_image, hand_out_subnet,   hand_out_output};
+                                  hand_out_image, hand_out_subnet,   hand_out_output, hand_out_text};
     struct ec2_response *parser = ec2_response_new(call->action, &handler);
     struct http_tls tls = {.ca_file = ec2->ca_file};
     struct http_request request = {

@@ -23,6 +23,7 @@ struct ec2_call {
     bool is_single;            /* a failure that may pass is the caller's to repeat */
     bool has_refreshed;        /* the keys or the clock were corrected once */
     enum ec2_class last_class; /* of the last failure */
+    struct ec2_fault fault;    /* of the last answer that was one */
 };
 
 void ec2_call_init(struct ec2_call *call, struct ec2 *ec2, const char *action, int64_t timeout_ms);

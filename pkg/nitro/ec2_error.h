@@ -3,7 +3,7 @@
  * Model: PURE. One table leads from the code to a class, another from the class to the kind the rest of the
  * program knows. The code decides before the HTTP status does: a lack of capacity comes as a 500. Codes that
  * are in no table are judged by their ending, then by the status. Threads: any.   Ownership: values.
- * Limits: a code of 63 and a message of 511 bytes; longer ones are cut.
+ * Limits: a code of 63, a message of 511 and an encoded part of 10240 bytes; longer ones are cut.
  * Errors: cannot fail; ec2_error_set() fills an error and yields -1. Its reason is EC2's code (31 bytes), its
  * text "Action: Code: message". */
 #ifndef TEE_NITRO_EC2_ERROR_H
@@ -29,7 +29,8 @@ enum ec2_class {
 /* As read from an error answer; code "" = the body named none. */
 struct ec2_fault {
     char code[64];
-    char message[512];
+    char message[512];   /* without the encoded part */
+    char encoded[10241]; /* of a refusal by IAM: for sts_denial.h; "" = none */
 };
 
 enum ec2_class ec2_error_class(const struct ec2_fault *fault, long status);

@@ -259,6 +259,20 @@ static int on_start(void *ctx, const char *path, struct error *err)
     return 0;
 }
 
+/* A refusal by IAM ends with its reasons, which only STS can read. */
+static void read_message(struct ec2_fault *fault, const char *text)
+{
+    static const char marker[] = "Encoded authorization failure message: ";
+    const char *found = strstr(text, marker);
+    size_t len = found ? (size_t)(found - text) : strlen(text);
+    while (found && len > 0 && text[len - 1] == ' ')
+        len--;
+    snprintf(fault->message, sizeof(fault->message), "%.*s", (int)len, text);
+    if (found)
+        snprintf(fault->encoded, sizeof(fault->encoded), "%.*s",
+                 (int)strcspn(found + strlen(marker), " \r\n"), found + strlen(marker));
+}
+
 /* Response/Errors/Error/Code at EC2, ErrorResponse/Error/Code at STS. */
 static void read_fault(struct ec2_fault *fault, const char *path, const char *text)
 {
@@ -268,7 +282,7 @@ static void read_fault(struct ec2_fault *fault, const char *path, const char *te
     if (strcmp(error, "/Error/Code") == 0 && !fault->code[0])
         snprintf(fault->code, sizeof(fault->code), "%s", text);
     else if (strcmp(error, "/Error/Message") == 0 && !fault->message[0])
-        snprintf(fault->message, sizeof(fault->message), "%s", text);
+        read_message(fault, text);
 }
 
 static int read_field(struct ec2_response *response, const char *field, const char *text, struct error *err)
@@ -299,6 +313,9 @@ static int on_end(void *ctx, const char *path, const char *text, struct error *e
         read_fault(&response->fault, path, text);
     else if (rest && strcmp(rest, "/nextToken") == 0)
         set_text(&response->next_token, text);
+    else if (rest && response->handler.on_text &&
+             strcmp(rest, "/DecodeAuthorizationMessageResult/DecodedMessage") == 0)
+        return response->handler.on_text(response->handler.ctx, text, err);
     else if (rest && strcmp(rest, "/output") == 0 && response->handler.on_output && *text)
         return response->handler.on_output(response->handler.ctx, text, err);
     return 0;

@@ -28,6 +28,7 @@ struct ec2_handler {
     int (*on_subnet)(void *ctx, const struct ec2_subnet *subnet, struct error *err);
     /* GetConsoleOutput's: base64, perhaps in lines; not called for a host that wrote nothing yet. */
     int (*on_output)(void *ctx, const char *base64, struct error *err);
+    int (*on_text)(void *ctx, const char *text, struct error *err); /* DecodeAuthorizationMessage's */
 };
 
 /* action: such as "DescribeInstances"; a constant. */

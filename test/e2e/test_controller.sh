@@ -226,6 +226,24 @@ wait_until 20 "the lack of capacity is shown" is short "$(condition HostLaunched
 # The place is left alone for three minutes, unless somebody asks.
 kubectl annotate teedeployment short "tee.dev/reconcile-requested-at=now" >/dev/null
 expect "lack of capacity is not terminal" "met" kubectl wait --for=condition=Ready teedeployment/short --timeout=60s
+# with_type NAME TYPE: the sample under another name and type
+with_type() {
+  kubectl apply --dry-run=client -o json -f "$SAMPLE" |
+    jq --arg name "$1" --arg type "$2" '.metadata.name = $name | .spec.instance.instanceType = $type' | kubectl apply -f - >/dev/null
+}
+with_type impossible t3.medium
+wait_until 20 "a type without enclaves is Stalled" is impossible "$(condition Stalled reason)" Invalid
+expect "what is wrong, where, and what to do" "spec.instance.instanceType: t3.medium has no enclave support; choose" \
+  field impossible "$(condition PreflightSucceeded message)"
+sim POST faults '{"action":"RunInstances.DryRun","count":1,"code":"UnauthorizedOperation"}' >/dev/null
+with_type denied c5.xlarge
+wait_until 20 "a denial is shown" is denied "$(condition PreflightSucceeded reason)" Unauthorized
+expect "action, resource and principal, as STS decodes them" \
+  "ec2:RunInstances on arn:aws:ec2:us-east-1:000000000000:instance/* is not allowed to arn:aws:iam::000000000000:user/test" \
+  field denied "$(condition PreflightSucceeded message)"
+expect "nothing was launched for either" "3" live_instances
+kubectl annotate --overwrite teedeployment denied "tee.dev/reconcile-requested-at=now" >/dev/null
+expect "allowed later: Ready" "met" kubectl wait --for=condition=Ready teedeployment/denied --timeout=60s
 sim POST faults '{"action":"DescribeInstances","count":3,"code":"RequestLimitExceeded","httpStatus":503}' >/dev/null
 expect "throttled reads change nothing" "True" field hello "$(condition Ready status)"
 kubectl delete teedeployment --all --timeout=60s >/dev/null

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "sim/service_internal.h"
+#include "sim/sts_decode.h"
 #include "sim/xml_out.h"
 
 #include <stdio.h>
@@ -92,6 +93,8 @@ static int fail_as_scripted(struct sim_call *call, const struct sim_fault *fault
     name_call(call->query, action);
     if (sim_fault_is_capacity(fault->code) && strcmp(action, "RunInstances") == 0)
         sim_ec2_bind_failed(call);
+    if (strcmp(fault->code, "UnauthorizedOperation") == 0 && !fault->http_status)
+        return sim_sts_denial(&call->fail, sim_query_get(call->query, "Action"));
     return sim_fail_set(&call->fail, sim_fault_status(fault), fault->code, "Scripted failure: %s",
                         fault->code);
 }
@@ -105,7 +108,7 @@ static int run_call(struct sim_call *call, const struct sim_fault *fault, struct
         return sim_fail_set(&call->fail, 500, "ConnectionCut", "The connection was cut before the effect");
     if (*fault->code && !fault->commit)
         return fail_as_scripted(call, fault);
-    if (sim_ec2_call(call) < 0)
+    if ((sim_sts_is_call(call->query) ? sim_sts_call(call) : sim_ec2_call(call)) < 0)
         return -1;
     reply->hold = fault->hold;
     return *fault->code ? fail_as_scripted(call, fault) : 0;
@@ -115,7 +118,7 @@ static void handle_ec2(struct sim_service *service, const struct sim_request *re
                        struct sim_reply *reply)
 {
     CLEANUP(sim_query_done) struct sim_query query = {0};
-    const struct sim_keys keys = {find_key, service};
+    struct sim_keys keys = {find_key, service, "ec2"};
     struct sim_fault fault = {0};
     struct sim_call call = {.world = service->world, .query = &query, .out = &reply->body};
     call.now_ms = sim_service_now_ms(service);
@@ -123,6 +126,8 @@ static void handle_ec2(struct sim_service *service, const struct sim_request *re
              (unsigned long long)service->call_count + 1);
     bool is_faulted = false;
     int result = sim_query_parse(&query, request->body, request->body_len, &call.fail);
+    if (sim_sts_is_call(&query))
+        keys.service = "sts";
     if (result == 0)
         result = sim_signature_check(request, &keys, clock_wall_ms(clock_real()), &call.fail);
     if (result == 0) {
@@ -135,7 +140,7 @@ static void handle_ec2(struct sim_service *service, const struct sim_request *re
     if (result < 0) {
         reply->status = call.fail.status;
         buf_reset(&reply->body);
-        sim_xml_error(&reply->body, &call.fail, call.request_id);
+        (sim_sts_is_call(&query) ? sim_sts_error : sim_xml_error)(&reply->body, &call.fail, call.request_id);
     }
     reply->content_type = "text/xml;charset=UTF-8";
     record_call(service, &call, reply, is_faulted);

@@ -169,6 +169,15 @@ static int parse_date(const char *text, int64_t *ret_ms)
     return text[8] == 'T' && text[15] == 'Z' ? time_parse(rfc, ret_ms) : -1;
 }
 
+static int check_scope(const struct authorization *auth, const char *service, struct sim_fail *fail)
+{
+    if (strcmp(auth->region, SIM_REGION) != 0 || strcmp(auth->service, service) != 0)
+        return sim_fail_set(fail, 403, "SignatureDoesNotMatch",
+                            "Credential should be scoped to region '%s' and service '%s'", SIM_REGION,
+                            service);
+    return 0;
+}
+
 static int check_time(const struct authorization *auth, const char *date, int64_t now_ms,
                       struct sim_fail *fail)
 {
@@ -181,9 +190,6 @@ static int check_time(const struct authorization *auth, const char *date, int64_
         return sim_fail_set(fail, 403, "SignatureDoesNotMatch",
                             "The date of the credential scope is not that of "
                             "X-Amz-Date");
-    if (strcmp(auth->region, SIM_REGION) != 0 || strcmp(auth->service, "ec2") != 0)
-        return sim_fail_set(fail, 403, "SignatureDoesNotMatch",
-                            "Credential should be scoped to region '%s' and service 'ec2'", SIM_REGION);
     return 0;
 }
 
@@ -217,7 +223,8 @@ int sim_signature_check(const struct sim_request *request, const struct sim_keys
     if (parse_authorization(text, &auth, fail) < 0)
         return -1;
     const struct sim_key *key = keys->find(keys->ctx, auth.key_id);
-    if (check_key(request, &auth, key, now_ms, fail) < 0 || check_time(&auth, date, now_ms, fail) < 0)
+    if (check_key(request, &auth, key, now_ms, fail) < 0 || check_time(&auth, date, now_ms, fail) < 0 ||
+        check_scope(&auth, keys->service, fail) < 0)
         return -1;
     if (!is_signed(auth.signed_headers, "host") || !is_signed(auth.signed_headers, "x-amz-date"))
         return bad_form(fail, "'host' and 'x-amz-date' must be signed");

@@ -36,6 +36,7 @@ typedef const struct sim_key *sim_find_key(void *ctx, const char *id);
 struct sim_keys {
     sim_find_key *find;
     void *ctx;
+    const char *service; /* what requests must be signed for */
 };
 
 int sim_signature_check(const struct sim_request *request, const struct sim_keys *keys, int64_t now_ms,

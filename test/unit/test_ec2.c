@@ -14,7 +14,7 @@
 #include "base/encoding.h"
 #include "base/mem.h"
 #include "fake_api.h"
-#include "nitro/ec2.h"
+#include "nitro/sts_denial.h"
 
 enum { REPLIES_MAX = 8, TIMEOUT_MS = 10000 };
 
@@ -366,28 +366,101 @@ static void test_run_and_types(void **state)
     assert_non_null(strstr(fake_api_get_request(scene->api, 4), "ResourceId.1=i-1&Tag.1.Key=tee-retained"));
 }
 
+#define DENIAL                                                                                               \
+    "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized. Encoded "   \
+    "authorization failure message: aB-_9==</Message></Error></Errors></Response>"
+
 /* EC2 says yes by an error, and no answer of a dry run is asked for twice. */
 static void test_dry_run(void **state)
 {
     struct scene *scene = *state;
     struct error err = {0};
+    struct ec2_fault fault;
     const struct ec2_launch launch = {.image_id = "ami-1", .type = "m5.xlarge", .client_token = "t"};
-    SCRIPT(scene, {412, FAULT("DryRunOperation"), FAKE_WHOLE, NULL},
-           {403, FAULT("UnauthorizedOperation"), FAKE_WHOLE, NULL},
+    SCRIPT(scene, {412, FAULT("DryRunOperation"), FAKE_WHOLE, NULL}, {403, DENIAL, FAKE_WHOLE, NULL},
            {200,
             "<RunInstancesResponse><instancesSet>" INSTANCE("i-9") "</instancesSet></RunInstancesResponse>",
             FAKE_WHOLE, NULL},
            {503, FAULT("RequestLimitExceeded"), FAKE_WHOLE, NULL});
-    assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &err), 0);
+    assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &fault, &err), 0);
     assert_non_null(strstr(fake_api_get_request(scene->api, 0), "&DryRun=true"));
-    assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &err), -1);
+    assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &fault, &err), -1);
     assert_int_equal(err.kind, ERROR_DENIED);
-    assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &err), -1);
+    assert_string_equal(fault.message, "You are not authorized.");
+    assert_string_equal(fault.encoded, "aB-_9==");
+    assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &fault, &err), -1);
     assert_string_equal(err.reason, "DryRunIgnored");
     assert_non_null(strstr(err.text, "i-9"));
-    assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &err), -1);
+    assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &fault, &err), -1);
     assert_int_equal(err.kind, ERROR_THROTTLED);
     assert_int_equal(scene->asked, 4);
+}
+
+#define DECODED(document)                                                                                    \
+    "<DecodeAuthorizationMessageResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">"               \
+    "<DecodeAuthorizationMessageResult><DecodedMessage>" document "</DecodedMessage>"                        \
+    "</DecodeAuthorizationMessageResult></DecodeAuthorizationMessageResponse>"
+
+static void test_decode_denial(void **state)
+{
+    struct scene *scene = *state;
+    struct error err = {0};
+    struct sts_denial denial = {.action = ""};
+    struct ec2 *sts = NULL;
+    CLEANUP(freep) char *endpoint = mem_printf("http://127.0.0.1:%d", fake_api_get_port(scene->api));
+    const struct ec2_options options = {.endpoint = endpoint,
+                                        .region = "eu-west-1",
+                                        .credentials = scene->credentials,
+                                        .clock = clock_real(),
+                                        .stop = &scene->stop,
+                                        .service = "sts"};
+    assert_int_equal(ec2_new(&options, &sts, NULL), 0);
+    SCRIPT(
+        scene,
+        {200,
+         DECODED("{&quot;allowed&quot;:false,&quot;explicitDeny&quot;:true,&quot;context&quot;:{&quot;action"
+                 "&quot;:&quot;ec2:RunInstances&quot;,&quot;resource&quot;:&quot;arn:r&quot;,&quot;principal"
+                 "&quot;:{&quot;id&quot;:&quot;A&quot;,&quot;arn&quot;:&quot;arn:p&quot;}}}"),
+         FAKE_WHOLE, NULL},
+        {200, DECODED("{}"), FAKE_WHOLE, NULL},
+        {200, "<DecodeAuthorizationMessageResponse/>", FAKE_WHOLE, NULL},
+        {403,
+         "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not allowed to "
+         "sts:DecodeAuthorizationMessage</Message></Error></ErrorResponse>",
+         FAKE_WHOLE, NULL});
+    assert_int_equal(sts_decode_denial(sts, "a+/=", TIMEOUT_MS, &denial, &err), 0);
+    assert_string_equal(denial.action, "ec2:RunInstances");
+    assert_string_equal(denial.resource, "arn:r");
+    assert_string_equal(denial.principal, "arn:p");
+    assert_true(denial.is_explicit);
+    const char *sent = fake_api_get_request(scene->api, 0);
+    assert_non_null(strstr(sent, "Version=2011-06-15&EncodedMessage=a%2B%2F%3D"));
+    assert_non_null(strstr(sent, "/eu-west-1/sts/aws4_request"));
+    assert_int_equal(sts_decode_denial(sts, "a", TIMEOUT_MS, &denial, &err), -1);
+    assert_string_equal(err.reason, "UnexpectedAnswer");
+    assert_int_equal(sts_decode_denial(sts, "a", TIMEOUT_MS, &denial, &err), -1);
+    assert_string_equal(err.reason, "UnexpectedAnswer");
+    assert_int_equal(sts_decode_denial(sts, "a", TIMEOUT_MS, &denial, &err), -1);
+    assert_int_equal(err.kind, ERROR_DENIED);
+    ec2_free(sts);
+}
+
+static void test_read_denial(void **state)
+{
+    static const char *const broken[] = {"",
+                                         "{",
+                                         "null",
+                                         "[1]",
+                                         "{\"context\":7}",
+                                         "{\"context\":{\"action\":7}}",
+                                         "{\"context\":{\"resource\":\"r\"}}"};
+    struct sts_denial denial;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(broken); i++)
+        assert_int_equal(sts_read_denial(broken[i], &denial, NULL), -1);
+    assert_int_equal(sts_read_denial("{\"context\":{\"action\":\"ec2:X\"}}", &denial, NULL), 0);
+    assert_string_equal(denial.resource, "");
+    assert_false(denial.is_explicit);
 }
 
 static void test_image_and_subnets(void **state)
@@ -471,6 +544,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {SCENE_TEST(test_describe_pages),
                                        SCENE_TEST(test_dry_run),
+                                       SCENE_TEST(test_decode_denial),
+                                       cmocka_unit_test(test_read_denial),
                                        SCENE_TEST(test_image_and_subnets),
                                        SCENE_TEST(test_console),
                                        SCENE_TEST(test_request_is_signed),

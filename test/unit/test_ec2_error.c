@@ -180,14 +180,15 @@ static void test_texts(void **state)
 {
     (void)state;
     struct error err = {0};
-    struct ec2_fault fault = {"IdempotentInstanceTerminated", "It is gone."};
+    struct ec2_fault fault = {.code = "IdempotentInstanceTerminated", .message = "It is gone."};
     ec2_error_set(&err, "RunInstances", &fault, 400);
     assert_string_equal(err.reason, "IdempotentInstanceTerminated");
     assert_string_equal(err.text, "RunInstances: IdempotentInstanceTerminated: It is gone.");
-    struct ec2_fault long_fault = {"AuthFailure.ServiceLinkedRoleCreationNotPermitted", "No."};
+    struct ec2_fault long_fault = {.code = "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
+                                   .message = "No."};
     ec2_error_set(&err, "RunInstances", &long_fault, 400);
     assert_string_equal(err.reason, "AuthFailure.ServiceLinkedRoleCr");
-    struct ec2_fault none = {"", ""};
+    struct ec2_fault none = {.code = ""};
     ec2_error_set(&err, "StopInstances", &none, 502);
     assert_string_equal(err.reason, "UnexpectedAnswer");
     assert_string_equal(err.text, "StopInstances: HTTP status 502 without an error code");

@@ -79,6 +79,12 @@ static int note_subnet(void *ctx, const struct ec2_subnet *subnet, struct error 
     return buf_printf(ctx, "%s %s %lld;", subnet->id, subnet->zone, (long long)subnet->free_addresses);
 }
 
+static int note_text(void *ctx, const char *text, struct error *err)
+{
+    (void)err;
+    return buf_printf(ctx, "decoded %s;", text);
+}
+
 static int note_type(void *ctx, const struct ec2_type *type, struct error *err)
 {
     (void)err;
@@ -143,6 +149,11 @@ static const struct {
      "output YQ==\n;", NULL, ERROR_NONE},
     {"GetConsoleOutput", "<GetConsoleOutputResponse><output/></GetConsoleOutputResponse>", "", NULL,
      ERROR_NONE},
+    {"DecodeAuthorizationMessage",
+     "<DecodeAuthorizationMessageResponse><DecodeAuthorizationMessageResult><DecodedMessage>{&quot;a&quot;:1}"
+     "</"
+     "DecodedMessage></DecodeAuthorizationMessageResult></DecodeAuthorizationMessageResponse>",
+     "decoded {\"a\":1};", NULL, ERROR_NONE},
     {"DescribeSubnets",
      "<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-1</subnetId><availableIpAddressCount>251</"
      "availableIpAddressCount><availabilityZone>eu-west-1b</availabilityZone></item></subnetSet></"
@@ -180,7 +191,7 @@ static void check(size_t number, size_t piece)
     struct error err = {0};
     buf_init(&heard, 8192);
     struct ec2_handler handler = {&heard,     note_instance, note_change, note_type,
-                                  note_image, note_subnet,   note_output};
+                                  note_image, note_subnet,   note_output, note_text};
     struct ec2_response *response = ec2_response_new(cases[number].action, &handler);
     const char *body = cases[number].body;
     size_t len = strlen(body);

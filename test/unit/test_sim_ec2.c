@@ -1,7 +1,7 @@
 /* The simulated account by itself: each call is a form body at a time of the test's choosing. */
 #include "base/cleanup.h"
 #include "base/mem.h"
-#include "sim/ec2.h"
+#include "sim/sts_decode.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -384,6 +384,38 @@ static void console(void **state)
     assert_true(shows(scene, "<output>aGVsbG8=\n</output>"));
 }
 
+static const char *decode(struct scene *scene, const char *body)
+{
+    CLEANUP(sim_query_done) struct sim_query query;
+    struct sim_call made = {.query = &query, .out = &scene->out, .request_id = "r"};
+    buf_reset(&scene->out);
+    scene->fail = (struct sim_fail){0};
+    if (sim_query_parse(&query, body, strlen(body), &made.fail) < 0 || sim_sts_call(&made) < 0)
+        scene->fail = made.fail;
+    return scene->fail.code;
+}
+
+/* A refusal's encoded part is read back, and nothing else is. */
+static void denials(void **state)
+{
+    static const char sts[] = "Action=DecodeAuthorizationMessage&Version=2011-06-15";
+    struct scene *scene = *state;
+    struct sim_fail denial = {0};
+    sim_sts_denial(&denial, "RunInstances");
+    assert_int_equal(denial.status, 403);
+    const char *encoded = strstr(denial.message, "message: ");
+    assert_non_null(encoded);
+    CLEANUP(freep) char *good = mem_printf("%s&EncodedMessage=%s", sts, encoded + strlen("message: "));
+    CLEANUP(freep) char *damaged = mem_printf("%s&EncodedMessage=AAAA", sts);
+    assert_string_equal(decode(scene, good), "");
+    assert_true(shows(scene, "&quot;action&quot;:&quot;ec2:RunInstances&quot;"));
+    assert_string_equal(decode(scene, damaged), "InvalidAuthorizationMessageException");
+    assert_string_equal(decode(scene, sts), "ValidationError");
+    assert_string_equal(decode(scene, "Action=GetCallerIdentity&Version=2011-06-15"), "InvalidAction");
+    sim_sts_error(&scene->out, &scene->fail, "r");
+    assert_true(shows(scene, "<ErrorResponse xmlns="));
+}
+
 static void ten_thousand(void **state)
 {
     struct scene *scene = *state;
@@ -412,6 +444,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(lag_hides, setup, teardown),
         cmocka_unit_test_setup_teardown(tags_and_types, setup, teardown),
         cmocka_unit_test_setup_teardown(console, setup, teardown),
+        cmocka_unit_test_setup_teardown(denials, setup, teardown),
         cmocka_unit_test_setup_teardown(ten_thousand, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
