@@ -191,7 +191,7 @@ static int parse_xml(const struct buf *body, struct answer *answer, struct error
 static int read_keys(struct call *call, const struct buf *body, struct aws_identity **ret_identity,
                      struct error *err)
 {
-    CLEANUP(answer_done) struct answer answer = {NULL};
+    CLEANUP(answer_done) struct answer answer = {.access = NULL};
     if (parse_xml(body, &answer, err) < 0)
         return error_wrap(err, "%s", call->action);
     const struct identity_claim claim = {.keys = {answer.access, answer.secret, answer.token},
