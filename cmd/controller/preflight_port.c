@@ -99,6 +99,11 @@ static void describe_subnets(struct controller *controller, const struct tee_ins
     }
 }
 
+static bool is_held(const struct error *err)
+{
+    return err->kind == ERROR_THROTTLED && strcmp(err->reason, EC2_REASON_RATE) == 0;
+}
+
 /* After a fact that rules the launch out, or could not be had, the others are not asked for. */
 static int preflight_describe(void *ctx, const struct launch_request *request, struct launch_facts *ret_facts,
                               struct error *err)
@@ -113,7 +118,7 @@ static int preflight_describe(void *ctx, const struct launch_request *request, s
     if (ret_facts->image.err.kind == ERROR_NONE || ret_facts->image.err.kind == ERROR_DENIED)
         describe_subnets(controller, instance, ret_facts);
     for (size_t i = 0; i < ARRAY_LEN(errors); i++)
-        if (errors[i]->kind == ERROR_STOPPED) {
+        if (errors[i]->kind == ERROR_STOPPED || is_held(errors[i])) {
             *err = *errors[i];
             return -1;
         }
@@ -147,11 +152,12 @@ static int preflight_dry_run(void *ctx, const struct launch_request *request, st
     struct controller *controller = ctx;
     CLEANUP(launch_parts_done) struct launch_parts parts = {0};
     struct ec2_fault fault;
-    ret_reply->detail[0] = '\0';
+    *ret_reply = (struct dry_run_reply){.detail = ""};
     if (launch_parts_make(request, &parts, err) < 0)
         return -1;
     int result =
         ec2_dry_run(controller->ec2, &parts.launch, controller_change_timeout_ms(controller), &fault, err);
+    ret_reply->is_held = result < 0 && is_held(err);
     if (result < 0 && err->kind == ERROR_DENIED)
         explain(controller, &fault, ret_reply);
     return result;

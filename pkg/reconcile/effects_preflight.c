@@ -37,8 +37,11 @@ static int ask(struct pass *pass, struct preflight *ret_result, struct error *er
     ledger_token(pass->want->deployment_id, pass->in.hash, pass->effective.instance.instance_type,
                  request.subnet_id, 0, token);
     request.token = token;
-    if (ports->preflight_dry_run(ports->ctx, &request, &reply, &refusal) < 0 && refusal.kind == ERROR_STOPPED)
-        return error_set(err, ERROR_STOPPED, refusal.reason, "%s", refusal.text);
+    if (ports->preflight_dry_run(ports->ctx, &request, &reply, &refusal) < 0 &&
+        (refusal.kind == ERROR_STOPPED || reply.is_held)) {
+        *err = refusal;
+        return -1;
+    }
     preflight_judge_dry_run(&subject, &refusal, reply.detail, ret_result);
     return 0;
 }
@@ -72,6 +75,7 @@ int effect_preflight(struct pass *pass, struct error *err)
     uint64_t keys = ports->keys_stamp(ports->ctx);
     if (ask(pass, &result, err) < 0) {
         preflight_cache_end(pass->preflights, pass->launch_key, NULL);
+        pass->keeps_request = true;
         return -1;
     }
     preflight_schedule(&before, pass->now.mono_ms, &result);

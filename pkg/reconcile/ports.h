@@ -24,6 +24,7 @@ struct launch_request {
 /* Why EC2 would not launch, in full; struct error has room for the beginning only. "" = err has it all. */
 struct dry_run_reply {
     char detail[1024];
+    bool is_held; /* ERROR_THROTTLED by our own share of the rate: EC2 was not asked */
 };
 
 enum find_by { FIND_BY_TOKEN, FIND_BY_DEPLOYMENT_TAG, FIND_BY_ID, FIND_FOR_ADOPTION };
@@ -74,8 +75,8 @@ struct ports {
 
     int (*run_host)(void *ctx, const struct launch_request *request, struct host *ret_host,
                     struct error *err);
-    /* What EC2 knows of the type, image and subnets of a launch; each fact has its own error. -1: none was
-     * had, because we are stopping. */
+    /* What EC2 knows of the type, image and subnets of a launch; each fact has its own error. -1: EC2 was
+     * not asked, because we are stopping or our own share of the rate is used up. */
     int (*preflight_describe)(void *ctx, const struct launch_request *request, struct launch_facts *ret_facts,
                               struct error *err);
     /* Would EC2 make this very launch? Changes nothing. */

@@ -277,6 +277,14 @@ static void preflight_throttled(struct world *world)
     up(world);
 }
 
+/* What our own share of the rate holds back was not asked, and makes nobody unsure. */
+static void preflight_held(struct world *world)
+{
+    world->dry_run_error = "Held";
+    world->dry_run_error_count = 6;
+    up(world);
+}
+
 /* The old host lives, and is looked after, until EC2 would launch the new one. */
 static void replaced_when_possible(struct world *world)
 {
@@ -524,6 +532,7 @@ static const struct story stories[] = {
     {"row-09-preflight-denied", preflight_denied, false},
     {"row-09-preflight-refused", preflight_refused, false},
     {"row-09-preflight-throttled", preflight_throttled, false},
+    {"row-09-preflight-held", preflight_held, false},
     {"row-09-preflight-shared", preflight_shared, false},
     {"row-10-replaced-when-possible", replaced_when_possible, false},
     {"row-10-replaced", replaced_on_change, false},

@@ -233,6 +233,11 @@ static int refusal(const char *code, struct error *err)
         return error_set(err, ERROR_CAPACITY, "InsufficientInstanceCapacity", "no capacity");
     if (strcmp(code, "UnauthorizedOperation") == 0)
         return error_set(err, ERROR_DENIED, "UnauthorizedOperation", "not allowed to ec2:RunInstances");
+    if (strcmp(code, "Held") == 0) {
+        error_set(err, ERROR_THROTTLED, "Held", "our share is used up");
+        err->retry_after_ms = 500;
+        return -1;
+    }
     if (strcmp(code, "RequestLimitExceeded") == 0)
         return error_set(err, ERROR_THROTTLED, "RequestLimitExceeded", "slow down");
     if (strcmp(code, "IdempotentParameterMismatch") == 0)
@@ -312,11 +317,12 @@ static int preflight_dry_run(void *ctx, const struct launch_request *request, st
                              struct error *err)
 {
     struct world *world = ctx;
-    ret_reply->detail[0] = '\0';
+    *ret_reply = (struct dry_run_reply){.detail = ""};
     if (begin(world, "dry run", err) < 0)
         return -1;
     if (world->dry_run_error && world->dry_run_error_count-- > 0) {
         world_line(world, "dry run %s: %s", request->object->name, world->dry_run_error);
+        ret_reply->is_held = strcmp(world->dry_run_error, "Held") == 0;
         return refusal(world->dry_run_error, err);
     }
     world_line(world, "dry run %s: yes", request->object->name);
