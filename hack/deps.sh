@@ -7,9 +7,10 @@ set -euo pipefail
 # Compilers and libraries of the programs and their unit tests.
 BUILD=(gcc libc6-dev cmake ninja-build pkg-config
   libcurl4-openssl-dev libssl-dev libjansson-dev libyaml-dev libwebsockets-dev libexpat1-dev libsodium-dev libcmocka-dev)
-# The second compiler, the sanitizers' and fuzzers' runtime, what hack/lint.sh runs, test/differential's other CBOR, and
+# The second compiler, the sanitizers' and fuzzers' runtime, what hack/lint.sh runs, test/differential's other CBOR and the maker of
+# hack/venv.sh's folder, and
 # what test/host reads and executes the user data with.
-CHECK=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev python3 python3-cbor2 git
+CHECK=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev python3 python3-cbor2 python3-venv git
   shellcheck socat jq curl iproute2 util-linux)
 # The control plane and the scripts of demo and end-to-end tests. util-linux brings flock and setsid, procps ps.
 KUBE=(jq curl openssl ca-certificates python3 python3-pip python3-venv git util-linux procps)

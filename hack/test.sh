@@ -46,6 +46,7 @@ part_lint() {
 part_preset() {
   local preset=$1 labels=$2
   build_preset "$preset" all || return 1
+  [[ $labels != *differential* ]] || make_venv
   run_ctest "$(build_folder "$preset")" "$labels" 2
 }
 
@@ -62,9 +63,13 @@ part_fuzz() {
 part_e2e() {
   local tool
   build_preset release all || return 1
+  make_venv
   for tool in etcd kubectl kube-apiserver helm; do "$TEE_ROOT/hack/kube.sh" tool "$tool" >/dev/null || return 1; done
   run_ctest "$(build_folder release)" e2e 1
 }
+
+# Packages from PyPI, with the caller's settings; the tests that need them are skipped where they cannot be had.
+make_venv() { "$TEE_ROOT/hack/venv.sh" make >/dev/null || say "the tests beside moto and botocore are skipped"; }
 
 build_folder() {
   case $1 in
