@@ -241,6 +241,18 @@ static void launch_denied(struct world *world)
     world_settle(world);
 }
 
+/* A request cuts the back-off short, also for the preflight that comes first. */
+static void launch_denied_and_asked(struct world *world)
+{
+    world->run_error = "UnauthorizedOperation";
+    world->run_error_count = 1;
+    world_apply(world, "a", running);
+    world_run(world, 10 * 1000);
+    world_say(world, "asked to reconcile");
+    world_annotate(world, "a", "tee.dev/reconcile-requested-at", "1");
+    world_settle(world);
+}
+
 /* Denied before anything is launched; allowed later, and noticed at once by other credentials. */
 static void preflight_denied(struct world *world)
 {
@@ -529,6 +541,7 @@ static const struct story stories[] = {
     {"row-09-refused", launch_refused, false},
     {"row-09-throttled", launch_throttled, false},
     {"row-09-denied", launch_denied, false},
+    {"row-09-denied-and-asked", launch_denied_and_asked, false},
     {"row-09-preflight-denied", preflight_denied, false},
     {"row-09-preflight-refused", preflight_refused, false},
     {"row-09-preflight-throttled", preflight_throttled, false},

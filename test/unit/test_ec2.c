@@ -381,7 +381,7 @@ static void test_dry_run(void **state)
            {200,
             "<RunInstancesResponse><instancesSet>" INSTANCE("i-9") "</instancesSet></RunInstancesResponse>",
             FAKE_WHOLE, NULL},
-           {503, FAULT("RequestLimitExceeded"), FAKE_WHOLE, NULL});
+           {503, FAULT("ServiceUnavailable"), FAKE_WHOLE, NULL});
     assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &fault, &err), 0);
     assert_non_null(strstr(fake_api_get_request(scene->api, 0), "&DryRun=true"));
     assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &fault, &err), -1);
@@ -392,7 +392,7 @@ static void test_dry_run(void **state)
     assert_string_equal(err.reason, "DryRunIgnored");
     assert_non_null(strstr(err.text, "i-9"));
     assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &fault, &err), -1);
-    assert_int_equal(err.kind, ERROR_THROTTLED);
+    assert_int_equal(err.kind, ERROR_UNAVAILABLE);
     assert_int_equal(scene->asked, 4);
 }
 
