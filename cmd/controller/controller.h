@@ -15,6 +15,7 @@
 #include "nitro/attest_root.h"
 #include "nitro/credentials.h"
 #include "nitro/ec2.h"
+#include "nitro/ec2_batch.h"
 #include "options.h"
 #include "reconcile/workers.h"
 #include "telemetry.h"
@@ -76,6 +77,7 @@ struct controller {
     struct aws_credentials *credentials;
     struct ec2 *ec2;
     struct ec2 *sts; /* for the reasons of refusals */
+    struct ec2_batch *batch;
     struct event_queue *events;
     struct attest_means attest;
     struct preflight_means preflight;
@@ -95,6 +97,7 @@ struct controller {
 /* adapters: each fills its part of the ports */
 void kube_ports_fill(struct controller *controller);
 void ec2_ports_fill(struct controller *controller);
+struct ec2_batch *ec2_ports_make_batch(struct controller *controller);
 void attest_port_fill(struct controller *controller);
 void attest_means_init(struct attest_means *means);
 void preflight_port_fill(struct controller *controller);

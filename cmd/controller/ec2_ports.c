@@ -64,19 +64,57 @@ static int run_host(void *ctx, const struct launch_request *request, struct host
 static int start_host(void *ctx, const char *id, struct error *err)
 {
     struct controller *controller = ctx;
-    return ec2_start(controller->ec2, id, controller_change_timeout_ms(controller), err);
+    return ec2_batch_ask(controller->batch, EC2_START, id, err);
 }
 
 static int stop_host(void *ctx, const char *id, struct error *err)
 {
     struct controller *controller = ctx;
-    return ec2_stop(controller->ec2, id, controller_change_timeout_ms(controller), err);
+    return ec2_batch_ask(controller->batch, EC2_STOP, id, err);
 }
 
 static int terminate_host(void *ctx, const char *id, struct error *err)
 {
     struct controller *controller = ctx;
-    return ec2_terminate(controller->ec2, id, controller_change_timeout_ms(controller), err);
+    return ec2_batch_ask(controller->batch, EC2_TERMINATE, id, err);
+}
+
+static int send_batch(void *ctx, enum ec2_verb verb, const struct ec2_query *ids, struct error *err)
+{
+    struct controller *controller = ctx;
+    return ec2_change(controller->ec2, verb, ids, controller_change_timeout_ms(controller), err);
+}
+
+static bool may_send(void *ctx)
+{
+    struct controller *controller = ctx;
+    return controller_lease_left_ms(controller) >= controller->config.lease_min_ms;
+}
+
+/* A change is seen by the next look at EC2; what was not changed has to be asked for again. */
+static void batch_settled(void *ctx, const char *id, bool is_changed)
+{
+    struct controller *controller = ctx;
+    struct host host;
+    if (is_changed) {
+        inventory_loop_want(controller);
+        return;
+    }
+    if (!inventory_get(controller->inventory, id, &host))
+        return;
+    CLEANUP(freep) char *key = store_owner_of(controller->store, host.deployment_id);
+    if (key)
+        workqueue_add(controller->queue, key, WORK_URGENT);
+}
+
+struct ec2_batch *ec2_ports_make_batch(struct controller *controller)
+{
+    struct ec2_batch_options options = {.clock = controller->clock,
+                                        .send = send_batch,
+                                        .may_act = may_send,
+                                        .settled = batch_settled,
+                                        .ctx = controller};
+    return ec2_batch_new(&options);
 }
 
 struct found {

@@ -281,6 +281,8 @@ static void start_parts(struct controller *controller)
                                       .seed = (uint64_t)controller->start_ms};
     controller->watcher = watcher_start(&watcher);
     inventory_loop_start(controller);
+    controller->batch = ec2_ports_make_batch(controller);
+    ec2_batch_start(controller->batch);
     struct workers_options workers = {.queue = controller->queue,
                                       .reconciler = controller->reconciler,
                                       .clock = controller->clock,
@@ -317,6 +319,7 @@ struct controller *controller_free(struct controller *controller)
         return NULL;
     workqueue_stop(controller->queue);
     workers_free(controller->workers);
+    controller->batch = ec2_batch_free(controller->batch);
     inventory_loop_stop(controller);
     watcher_free(controller->watcher);
     controller->server = http_server_free(controller->server);

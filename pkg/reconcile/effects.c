@@ -271,7 +271,8 @@ static int change_state(struct pass *pass, int (*call)(void *, const char *, str
     if (check_fence(pass, err) < 0)
         return -1;
     int result = call(ports_of(pass)->ctx, host.id, err);
-    note_effect(pass);
+    if (result == 0 || err->kind != ERROR_THROTTLED) /* else nothing went out */
+        note_effect(pass);
     if (result < 0 && err->kind == ERROR_ABSENT) { /* the next look finds out by look-ups */
         pass->memory->found.id[0] = '\0';
         return 0;

@@ -84,6 +84,8 @@ struct ports {
                              struct error *err);
     /* A number for the AWS credentials in use: others, another number. Does not block for long. */
     uint64_t (*keys_stamp)(void *ctx);
+    /* These three may only have been asked for when they return: the state is seen to change, or the next ask
+     * is answered with the error. ERROR_THROTTLED: an ask is under way. */
     int (*start_host)(void *ctx, const char *id, struct error *err);
     int (*stop_host)(void *ctx, const char *id, struct error *err);
     int (*terminate_host)(void *ctx, const char *id, struct error *err);

@@ -216,6 +216,20 @@ sim POST "instances/$INSTANCE" '{"enclave":{"clear":true}}' >/dev/null
 
 expect "passes are counted" 'controller_runtime_reconcile_total{controller="teedeployment",result="requeue_after"}' metrics
 
+LIVE=$(($(live_instances) + 6))
+for name in b1 b2 b3 b4 b5 b6; do sed "s/name: hello/name: $name/" "$SAMPLE" | kubectl apply -f - >/dev/null; done
+all_launched() { (($(live_instances) >= LIVE)); }
+wait_until 60 "six more instances are there" all_launched
+terminations() { sim GET 'calls?action=TerminateInstances' | jq .count; }
+before=$(terminations)
+kubectl delete teedeployment b1 b2 b3 b4 b5 b6 --timeout=60s >/dev/null
+asked=$(($(terminations) - before))
+if ((asked > 0 && asked <= 3)); then
+  pass "six deletions share calls"
+else
+  fail "six deletions share calls" "$asked calls of TerminateInstances for six instances"
+fi
+
 sim POST faults '{"action":"RunInstances","count":1,"cut":"after"}' >/dev/null
 sed 's/name: hello/name: cut/' "$SAMPLE" | kubectl apply -f - >/dev/null
 expect "an answer that is cut after the launch: Ready" "met" kubectl wait --for=condition=Ready teedeployment/cut --timeout=60s

@@ -1,0 +1,255 @@
+/* Batches on a virtual clock and a fake EC2 that knows which ids are bad. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "nitro/ec2_batch.h"
+
+struct fake {
+    struct clock clock;
+    int64_t now_ms;
+    struct ec2_batch *batch;
+    const char *bad;      /* substring of ids that fail a call */
+    bool is_naming;       /* the message names them */
+    enum error_kind kind; /* of a call that holds one; of all calls while bad is "" */
+    bool is_following;    /* the lease is gone */
+    int calls;
+    size_t sent;
+    size_t changed;
+    size_t to_look;
+    enum ec2_verb verbs[32];
+};
+
+static int64_t fake_mono(void *ctx)
+{
+    return ((struct fake *)ctx)->now_ms;
+}
+
+static int send_ids(void *ctx, enum ec2_verb verb, const struct ec2_query *ids, struct error *err)
+{
+    struct fake *fake = ctx;
+    assert_true(ids->id_count <= EC2_BATCH_MAX);
+    if (fake->calls < 32)
+        fake->verbs[fake->calls] = verb;
+    fake->calls++;
+    for (size_t i = 0; fake->bad && i < ids->id_count; i++)
+        if (strstr(ids->ids[i], fake->bad))
+            return error_set(err, fake->kind, "Bad", "the id '%s' is bad",
+                             fake->is_naming ? ids->ids[i] : "?");
+    fake->sent += ids->id_count;
+    return 0;
+}
+
+static bool may_act(void *ctx)
+{
+    return !((struct fake *)ctx)->is_following;
+}
+
+static void settled(void *ctx, const char *id, bool is_changed)
+{
+    struct fake *fake = ctx;
+    assert_true(id[0] == 'i');
+    if (is_changed)
+        fake->changed++;
+    else
+        fake->to_look++;
+}
+
+static int open_fake(void **state)
+{
+    struct fake *fake = calloc(1, sizeof(*fake));
+    fake->clock = (struct clock){.ctx = fake, .mono_ms = fake_mono, .wall_ms = fake_mono};
+    fake->now_ms = 1000;
+    struct ec2_batch_options options = {&fake->clock, send_ids, may_act, settled, fake};
+    fake->batch = ec2_batch_new(&options);
+    *state = fake;
+    return 0;
+}
+
+static int close_fake(void **state)
+{
+    struct fake *fake = *state;
+    ec2_batch_free(fake->batch);
+    free(fake);
+    return 0;
+}
+
+static void ask_many(struct fake *fake, enum ec2_verb verb, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char id[32];
+        snprintf(id, sizeof(id), "i-%05d", i);
+        assert_int_equal(ec2_batch_ask(fake->batch, verb, id, NULL), 0);
+    }
+}
+
+/* Steps until nothing is due at this moment. */
+static void step_all(struct fake *fake)
+{
+    while (ec2_batch_step(fake->batch) == 0)
+        continue;
+}
+
+static void test_gathers(void **state)
+{
+    struct fake *fake = *state;
+    ask_many(fake, EC2_TERMINATE, 3);
+    assert_int_equal(ec2_batch_step(fake->batch), 100);
+    assert_int_equal(fake->calls, 0);
+    fake->now_ms += 100;
+    step_all(fake);
+    assert_int_equal(fake->calls, 1);
+    assert_int_equal(fake->changed, 3);
+    assert_int_equal(ec2_batch_step(fake->batch), -1);
+    /* Somebody comes every 90 ms: a second is the end of it. */
+    for (int i = 0; i < 12; i++) {
+        char id[16];
+        snprintf(id, sizeof(id), "i-late%d", i);
+        assert_int_equal(ec2_batch_ask(fake->batch, EC2_TERMINATE, id, NULL), 0);
+        step_all(fake);
+        assert_int_equal(fake->calls, 1);
+        fake->now_ms += i < 11 ? 90 : 10;
+    }
+    step_all(fake);
+    assert_int_equal(fake->calls, 2);
+}
+
+static void test_thousand_in_two_calls(void **state)
+{
+    struct fake *fake = *state;
+    ask_many(fake, EC2_TERMINATE, 1000);
+    fake->now_ms += 100;
+    step_all(fake);
+    assert_int_equal(fake->calls, 2);
+    assert_int_equal(fake->changed, 1000);
+}
+
+static void test_terminations_first(void **state)
+{
+    struct fake *fake = *state;
+    ask_many(fake, EC2_START, 1);
+    ask_many(fake, EC2_STOP, 1);
+    ask_many(fake, EC2_TERMINATE, 1);
+    fake->now_ms += 100;
+    step_all(fake);
+    assert_int_equal(fake->calls, 3);
+    assert_int_equal(fake->verbs[0], EC2_TERMINATE);
+    assert_int_equal(fake->verbs[1], EC2_STOP);
+    assert_int_equal(fake->verbs[2], EC2_START);
+}
+
+/* An id in flight is not asked for twice, and its key comes back. */
+static void test_asked_twice(void **state)
+{
+    struct fake *fake = *state;
+    struct error err = {0};
+    ask_many(fake, EC2_STOP, 1);
+    assert_int_equal(ec2_batch_ask(fake->batch, EC2_STOP, "i-00000", &err), -1);
+    assert_int_equal(err.kind, ERROR_THROTTLED);
+    assert_string_equal(err.reason, "Batched");
+    assert_true(err.retry_after_ms > 0);
+    fake->now_ms += 100;
+    step_all(fake);
+    assert_int_equal(fake->sent, 1);
+}
+
+static void poison(struct fake *fake, bool is_naming, int calls_max)
+{
+    struct error err = {0};
+    fake->bad = "00007";
+    fake->is_naming = is_naming;
+    fake->kind = ERROR_ABSENT;
+    ask_many(fake, EC2_TERMINATE, 500);
+    fake->now_ms += 100;
+    step_all(fake);
+    assert_int_equal(fake->changed, 499);
+    assert_int_equal(fake->to_look, 1);
+    assert_true(fake->calls <= calls_max);
+    assert_int_equal(ec2_batch_ask(fake->batch, EC2_TERMINATE, "i-00007", &err), -1);
+    assert_int_equal(err.kind, ERROR_ABSENT); /* told once, then asked anew */
+    assert_int_equal(ec2_batch_ask(fake->batch, EC2_TERMINATE, "i-00007", &err), 0);
+}
+
+static void test_poison_named(void **state)
+{
+    poison(*state, true, 2);
+}
+
+static void test_poison_unnamed(void **state)
+{
+    poison(*state, false, 20);
+}
+
+/* An outcome that is unknown is everybody's: nothing is sent again without a look. */
+static void test_unknown_outcome(void **state)
+{
+    struct fake *fake = *state;
+    fake->bad = "i-";
+    fake->kind = ERROR_UNAVAILABLE;
+    ask_many(fake, EC2_TERMINATE, 10);
+    fake->now_ms += 100;
+    step_all(fake);
+    assert_int_equal(fake->calls, 1);
+    assert_int_equal(fake->to_look, 10);
+}
+
+static void test_no_lease_no_call(void **state)
+{
+    struct fake *fake = *state;
+    struct error err = {0};
+    fake->is_following = true;
+    ask_many(fake, EC2_TERMINATE, 10);
+    fake->now_ms += 100;
+    step_all(fake);
+    assert_int_equal(fake->calls, 0);
+    assert_int_equal(fake->to_look, 10);
+    assert_int_equal(ec2_batch_ask(fake->batch, EC2_TERMINATE, "i-00000", &err), -1);
+    assert_int_equal(err.kind, ERROR_STOPPED);
+}
+
+/* A throttle keeps the batch together; what waits longer than its GET is good for is dropped and not sent. */
+static void test_throttled_then_too_old(void **state)
+{
+    struct fake *fake = *state;
+    fake->bad = "i-";
+    fake->kind = ERROR_THROTTLED;
+    ask_many(fake, EC2_TERMINATE, 10);
+    fake->now_ms += 100;
+    step_all(fake);
+    assert_int_equal(fake->calls, 1);
+    fake->now_ms += 100;
+    step_all(fake);
+    assert_int_equal(fake->calls, 2);
+    fake->bad = NULL;
+    fake->now_ms += 4801; /* 5001 since they were asked for */
+    step_all(fake);
+    assert_int_equal(fake->calls, 2);
+    assert_int_equal(fake->to_look, 10);
+    ask_many(fake, EC2_TERMINATE, 10);
+    fake->now_ms += 100;
+    step_all(fake);
+    assert_int_equal(fake->changed, 10);
+}
+
+#define FAKE_TEST(function) cmocka_unit_test_setup_teardown(function, open_fake, close_fake)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {FAKE_TEST(test_gathers),
+                                       FAKE_TEST(test_thousand_in_two_calls),
+                                       FAKE_TEST(test_terminations_first),
+                                       FAKE_TEST(test_asked_twice),
+                                       FAKE_TEST(test_poison_named),
+                                       FAKE_TEST(test_poison_unnamed),
+                                       FAKE_TEST(test_unknown_outcome),
+                                       FAKE_TEST(test_no_lease_no_call),
+                                       FAKE_TEST(test_throttled_then_too_old)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
