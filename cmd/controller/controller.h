@@ -49,6 +49,7 @@ struct inventory_loop {
     bool is_started;
     pthread_mutex_t mutex;
     pthread_cond_t cond;
+    int64_t part_ms;   /* monotonic; when hosts in motion are looked at again; 0 = none are */
     int64_t wanted_ms; /* monotonic; when a pass was asked for; 0 = not */
     bool is_stopped;
 };
@@ -119,6 +120,11 @@ void inventory_loop_want(struct controller *controller);
 MUST_CHECK int ec2_ports_describe_all(struct controller *controller,
                                       void (*put)(void *ctx, const struct host *host), void *ctx,
                                       struct error *err);
+
+/* One describe of up to INVENTORY_PART_MAX ids, as a filter: an unknown one fails nothing. */
+enum { INVENTORY_PART_MAX = 200 };
+MUST_CHECK int ec2_ports_describe_some(struct controller *controller, const char *const *ids, size_t count,
+                                       void (*put)(void *ctx, const struct host *host), struct error *err);
 
 /* telemetry.c */
 void telemetry_init(struct controller *controller);

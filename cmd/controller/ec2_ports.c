@@ -224,6 +224,17 @@ static int put_instance(void *ctx, struct ec2_instance *instance, struct error *
     return 0;
 }
 
+int ec2_ports_describe_some(struct controller *controller, const char *const *ids, size_t count,
+                            void (*put)(void *ctx, const struct host *host), struct error *err)
+{
+    const char *cluster = controller->cluster_id;
+    const struct ec2_filter filters[] = {{"instance-id", ids, count}, {"tag:tee-cluster-id", &cluster, 1}};
+    const struct ec2_query query = {.filters = filters, .filter_count = 2, .is_patient = true};
+    struct putter putter = {put, controller};
+    const struct ec2_handler handler = {.on_instance = put_instance, .ctx = &putter};
+    return ec2_describe(controller->ec2, &query, &handler, READ_MS, err);
+}
+
 int ec2_ports_describe_all(struct controller *controller, void (*put)(void *ctx, const struct host *host),
                            void *ctx, struct error *err)
 {

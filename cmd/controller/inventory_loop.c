@@ -1,10 +1,12 @@
-/* The thread that describes what is ours at EC2: each interval, and soon after a change of ours. */
+/* The thread that describes what is ours at EC2: each interval, and soon after a change of ours. In between
+ * it looks at the hosts in motion alone, so that an end of motion is seen within seconds and costs one call
+ * for 200 of them. */
 #include "base/mem.h"
 #include "controller.h"
 
 #include <stdlib.h>
 
-enum { WANTED_DELAY_MS = 2000, BACK_OFF_FIRST_MS = 1000, BACK_OFF_MAX_MS = 30 * 1000 };
+enum { WANTED_DELAY_MS = 2000, BACK_OFF_FIRST_MS = 1000, BACK_OFF_MAX_MS = 30 * 1000, PART_DELAY_MS = 3000 };
 
 static void changed(void *ctx, const char *deployment_id)
 {
@@ -44,19 +46,48 @@ static int describe(struct controller *controller)
     return 0;
 }
 
-/* Until the next pass is due, or one is wanted; false when stopped. */
-static bool wait_for_turn(struct inventory_loop *loop, const struct clock *clock, int64_t due_ms)
+/* More than fit are looked at in turn: those that arrived make room. A failure is the next whole pass's to
+ * report. */
+static void describe_moving(struct controller *controller)
+{
+    char ids[INVENTORY_PART_MAX][HOST_ID_SIZE];
+    const char *list[INVENTORY_PART_MAX];
+    struct error err = {0};
+    size_t count = inventory_list_moving(controller->inventory, ids, INVENTORY_PART_MAX);
+    for (size_t i = 0; i < count; i++)
+        list[i] = ids[i];
+    if (count > 0 && ec2_ports_describe_some(controller, list, count, put_host, &err) < 0)
+        log_debug(NULL, "Look at hosts in motion failed", STR("error", err.text));
+    inventory_end_part(controller->inventory, changed, controller);
+}
+
+/* When the next look at hosts in motion is due; 0 = none move. */
+static int64_t next_part_ms(struct controller *controller)
+{
+    char id[1][HOST_ID_SIZE];
+    size_t count = inventory_list_moving(controller->inventory, id, 1);
+    return count > 0 ? clock_mono_ms(controller->clock) + PART_DELAY_MS : 0;
+}
+
+enum turn { TURN_NONE, TURN_PART, TURN_WHOLE };
+
+/* Until the next pass is due, or one is wanted, or hosts in motion are; TURN_NONE when stopped. */
+static enum turn wait_for_turn(struct inventory_loop *loop, const struct clock *clock, int64_t due_ms)
 {
     LOCK_SCOPE(&loop->mutex);
     while (!loop->is_stopped) {
         int64_t until_ms = loop->wanted_ms > 0 && loop->wanted_ms < due_ms ? loop->wanted_ms : due_ms;
-        if (clock_mono_ms(clock) >= until_ms) {
+        int64_t now_ms = clock_mono_ms(clock);
+        if (now_ms >= until_ms) {
             loop->wanted_ms = 0;
-            return true;
+            return TURN_WHOLE;
         }
-        cond_wait_until(&loop->cond, &loop->mutex, until_ms);
+        if (loop->part_ms > 0 && now_ms >= loop->part_ms)
+            return TURN_PART;
+        bool is_part_next = loop->part_ms > 0 && loop->part_ms < until_ms;
+        cond_wait_until(&loop->cond, &loop->mutex, is_part_next ? loop->part_ms : until_ms);
     }
-    return false;
+    return TURN_NONE;
 }
 
 static void *loop_run(void *ctx)
@@ -64,9 +95,20 @@ static void *loop_run(void *ctx)
     struct controller *controller = ctx;
     int64_t back_off_ms = BACK_OFF_FIRST_MS;
     int64_t due_ms = 0;
-    while (wait_for_turn(&controller->inventory_loop, controller->clock, due_ms)) {
+    struct inventory_loop *loop = &controller->inventory_loop;
+    for (;;) {
+        enum turn turn = wait_for_turn(loop, controller->clock, due_ms);
+        if (turn == TURN_NONE)
+            return NULL;
+        if (turn == TURN_PART) {
+            describe_moving(controller);
+            loop->part_ms = next_part_ms(controller);
+            continue;
+        }
         int64_t start_ms = clock_mono_ms(controller->clock);
-        if (describe(controller) == 0) {
+        bool is_done = describe(controller) == 0;
+        loop->part_ms = next_part_ms(controller);
+        if (is_done) {
             due_ms = start_ms + (int64_t)controller->options->inventory_interval_s * 1000;
             back_off_ms = BACK_OFF_FIRST_MS;
             continue;
@@ -74,7 +116,6 @@ static void *loop_run(void *ctx)
         due_ms = clock_mono_ms(controller->clock) + back_off_ms;
         back_off_ms = back_off_ms * 2 < BACK_OFF_MAX_MS ? back_off_ms * 2 : BACK_OFF_MAX_MS;
     }
-    return NULL;
 }
 
 void inventory_loop_start(struct controller *controller)

@@ -157,6 +157,47 @@ void inventory_end(struct inventory *inventory, void (*changed)(void *ctx, const
     free(changes.ids);
 }
 
+static struct changes take_changes(struct inventory *inventory)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    struct changes changes = {0};
+    struct hmap_iter iter = {0};
+    while (hmap_next(&inventory->by_id, &iter)) {
+        struct entry *entry = iter.value;
+        if (entry->is_changed)
+            changes_add(&changes, entry->host.deployment_id);
+        entry->is_changed = false;
+    }
+    return changes;
+}
+
+void inventory_end_part(struct inventory *inventory, void (*changed)(void *ctx, const char *deployment_id),
+                        void *ctx)
+{
+    struct changes changes = take_changes(inventory);
+    for (size_t i = 0; i < changes.count; i++)
+        changed(ctx, changes.ids[i]);
+    free(changes.ids);
+}
+
+static bool is_moving(const struct host *host)
+{
+    return host->state == HOST_PENDING || host->state == HOST_STOPPING || host->state == HOST_SHUTTING_DOWN;
+}
+
+size_t inventory_list_moving(struct inventory *inventory, char (*ret_ids)[HOST_ID_SIZE], size_t max)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    struct hmap_iter iter = {0};
+    size_t count = 0;
+    while (count < max && hmap_next(&inventory->by_id, &iter)) {
+        const struct entry *entry = iter.value;
+        if (is_moving(&entry->host))
+            snprintf(ret_ids[count++], sizeof(ret_ids[0]), "%s", entry->host.id);
+    }
+    return count;
+}
+
 int64_t inventory_completed_ms(struct inventory *inventory)
 {
     LOCK_SCOPE(&inventory->mutex);

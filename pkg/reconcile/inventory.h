@@ -3,8 +3,10 @@
  * Model: filled by whole passes (begin, put..., end) of one paged describe. A pass that fails is given up
  * with inventory_abandon() and changes nothing. A host that a complete pass did not bring is dropped from the
  * inventory; that it is gone is for the reconciler to prove by look-ups. What differs from the pass before is
- * reported, so that its key is looked at. Threads: any; one mutex. One pass at a time.   Ownership: values
- * are copied. Limits: memory, about 0.6 KiB a host.   Errors: cannot fail. */
+ * reported, so that its key is looked at. Between two passes the hosts that move from one state to another
+ * may be put by themselves (list_moving, put..., end_part): that reports what changed and concludes nothing
+ * of absence. Threads: any; one mutex. One pass at a time.   Ownership: values are copied. Limits: memory,
+ * about 0.6 KiB a host.   Errors: cannot fail. */
 #ifndef TEE_RECONCILE_INVENTORY_H
 #define TEE_RECONCILE_INVENTORY_H
 
@@ -21,6 +23,11 @@ void inventory_abandon(struct inventory *inventory);
 /* Calls changed() with the deployment id of each host that is new, other or no longer listed. */
 void inventory_end(struct inventory *inventory, void (*changed)(void *ctx, const char *deployment_id),
                    void *ctx);
+/* Reports what was put since, as inventory_end() does; a host that was not put stays as it was. */
+void inventory_end_part(struct inventory *inventory, void (*changed)(void *ctx, const char *deployment_id),
+                        void *ctx);
+/* Ids of up to max hosts that are pending, stopping or shutting down. */
+size_t inventory_list_moving(struct inventory *inventory, char (*ret_ids)[HOST_ID_SIZE], size_t max);
 /* Begin of the last complete pass, 0 = there was none. */
 int64_t inventory_completed_ms(struct inventory *inventory);
 size_t inventory_count(struct inventory *inventory);

@@ -62,6 +62,33 @@ static void test_passes(void **state)
     inventory_free(inventory);
 }
 
+/* Between passes only what moves is looked at: a change is told, and absence is concluded from nothing. */
+static void test_part(void **state)
+{
+    (void)state;
+    struct inventory *inventory = inventory_new();
+    char ids[4][HOST_ID_SIZE];
+    struct host pending = make("i-1", "d1", HOST_PENDING), ending = make("i-2", "d2", HOST_SHUTTING_DOWN);
+    CLEANUP(buf_done) struct buf got;
+    buf_init(&got, 4096);
+    inventory_begin(inventory, 100);
+    inventory_put(inventory, &pending, 110);
+    inventory_put(inventory, &ending, 110);
+    put(inventory, "i-3", "d3", 110);
+    inventory_end(inventory, note, &got);
+    buf_reset(&got);
+    assert_int_equal(inventory_list_moving(inventory, ids, 4), 2);
+    assert_int_equal(inventory_list_moving(inventory, ids, 1), 1);
+    put(inventory, "i-1", "d1", 200);
+    inventory_end_part(inventory, note, &got);
+    assert_string_equal(buf_text(&got), "d1 ");
+    assert_int_equal(inventory_count(inventory), 3);
+    assert_int_equal(inventory_completed_ms(inventory), 100);
+    assert_int_equal(inventory_list_moving(inventory, ids, 4), 1);
+    assert_string_equal(ids[0], "i-2");
+    inventory_free(inventory);
+}
+
 /* Each field that the plan or the status reads. */
 static void test_changes(void **state)
 {
@@ -159,8 +186,8 @@ static void test_find(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_passes),  cmocka_unit_test(test_changes), cmocka_unit_test(test_state_since),
-        cmocka_unit_test(test_abandon), cmocka_unit_test(test_find),
+        cmocka_unit_test(test_passes),      cmocka_unit_test(test_part),    cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_state_since), cmocka_unit_test(test_abandon), cmocka_unit_test(test_find),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
