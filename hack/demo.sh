@@ -51,6 +51,7 @@ explain_failure() {
 step_crd() {
   step "The kind TeeDeployment is made known, and the controller started"
   show kubectl apply -f "$TEE_ROOT/manifests/crd.yaml"
+  await_crd
   show kubectl wait --for=condition=Established crd/teedeployments.tee.dev --timeout=30s
   local started
   started=$(date +%s%N)

@@ -33,3 +33,12 @@ with_progress() {
   fi
   return "$status"
 }
+
+# Waits until the CRD is served. Right after it was made it has no conditions yet, and then kubectl wait fails at once.
+await_crd() {
+  local limit=$((SECONDS + 30))
+  until kubectl wait --for=condition=Established crd/teedeployments.tee.dev --timeout=10s >/dev/null 2>&1; do
+    ((SECONDS < limit)) || die "the CRD is not established after 30 s"
+    read -rt 0.2 <> <(:) || true
+  done
+}

@@ -62,7 +62,7 @@ for object in deployment/tee-controller service/tee-controller-metrics poddisrup
   clusterrolebinding/tee-controller clusterrole/tee-controller-view crd/teedeployments.tee.dev; do
   expect "there is $object" "$object" kubectl get "$object" --namespace tee-chart --output 'jsonpath={.kind}/{.metadata.name} '"$object"
 done
-kubectl wait --for=condition=Established crd/teedeployments.tee.dev --timeout=20s >/dev/null
+await_crd
 expect "the account of the release may list" yes kubectl auth can-i list teedeployments.tee.dev --as system:serviceaccount:tee-chart:tee-controller
 expect "the sample is accepted" created kubectl create -f "$TEE_ROOT/manifests/samples/teedeployment.yaml"
 

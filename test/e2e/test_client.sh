@@ -8,6 +8,6 @@ PROBE=${TEE_BUILD_DIR:-$TEE_ROOT/build}/bin/kube_probe
 
 begin
 kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" -f "$TEE_ROOT/manifests/user-roles.yaml" >/dev/null
-kubectl wait --for=condition=Established crd/teedeployments.tee.dev --timeout=20s >/dev/null
+await_crd
 expect "pkg/kube against the API server" "[  PASSED  ]" "$PROBE"
 finish

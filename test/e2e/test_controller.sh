@@ -80,7 +80,7 @@ expect "API server away: /readyz says which" "[-] start" health readyz
 stops "API server away: stops cleanly"
 
 kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
-kubectl wait --for=condition=Established crd/teedeployments.tee.dev --timeout=30s >/dev/null
+await_crd
 start_alone "$CONTROLLER_KUBECONFIG" http://127.0.0.1:1
 wait_until 20 "the store is complete" health_says readyz "[+] store ok"
 expect "EC2 away: /readyz says which" "[-] inventory" health readyz

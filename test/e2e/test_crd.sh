@@ -6,6 +6,7 @@ set -euo pipefail
 
 begin
 expect "the definition applies" created kubectl apply -f "$TEE_ROOT/manifests/crd.yaml"
+await_crd
 expect "it is established" "condition met" kubectl wait --for=condition=Established crd/teedeployments.tee.dev --timeout=20s
 expect "its schema is structural" "[]" \
   kubectl get crd teedeployments.tee.dev --output 'jsonpath=[{.status.conditions[?(@.type=="NonStructuralSchema")].message}]'

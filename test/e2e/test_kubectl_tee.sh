@@ -32,7 +32,7 @@ exits() {
 }
 
 kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
-kubectl wait --for=condition=Established crd/teedeployments.tee.dev --timeout=30s >/dev/null
+await_crd
 kubectl apply -f "$SAMPLE" >/dev/null
 expect "kubectl finds the plugin" "Usage: kubectl tee COMMAND" kubectl tee --help
 exits "object that is not there" 2 'Error from server (NotFound): teedeployments.tee.dev "x" not found' kubectl tee show x

@@ -5,7 +5,7 @@ set -euo pipefail
 
 begin
 kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" -f "$TEE_ROOT/manifests/user-roles.yaml" >/dev/null
-kubectl wait --for=condition=Established crd/teedeployments.tee.dev --timeout=20s >/dev/null
+await_crd
 kubectl create -f "$TEE_ROOT/manifests/samples/teedeployment.yaml" >/dev/null
 
 OBJECTS=/apis/tee.dev/v1alpha1/namespaces/default/teedeployments
