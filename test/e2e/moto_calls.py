@@ -2,28 +2,20 @@
 
 moto_calls.py EC2_PROBE KUBECTL_TEE MOTO_SERVER
 
-moto checks signatures and the actions that an IAM policy allows, here those of `kubectl tee iam`; it knows neither
-EC2's resources nor conditions in one. It keeps no client tokens and drops enclaveOptions (so it answers as an EC2 that
-does not say), hence no case of either. A page is 1000 reservations, so that the list of PAGED instances has two.
+moto keeps no client tokens and drops enclaveOptions (so it answers as an EC2 that does not say), hence no case of
+either. A page is 1000 reservations, so that the list of PAGED instances has two.
 """
 
 import json
-import os
-import re
 import subprocess
 import sys
-import tempfile
-import threading
 
-import botocore.config
 import botocore.exceptions
-import botocore.session
+import moto_server
 
-REGION = "us-east-1"
 CLUSTER = "11111111-2222-3333-4444-555555555555"
 STATES = {"running": 16, "terminated": 48, "stopped": 80}
 PAGED = 1010  # more than one page: we ask for 1000, and moto counts reservations
-SETUP_CALLS = 3
 
 failures = []
 
@@ -37,7 +29,7 @@ def check(is_good, name, detail=""):
 class Caller:
     def __init__(self, probe, endpoint, key):
         self.probe = probe
-        self.environment = {"AWS_ENDPOINT_URL_EC2": endpoint, "AWS_REGION": REGION,
+        self.environment = {"AWS_ENDPOINT_URL_EC2": endpoint, "AWS_REGION": moto_server.REGION,
             "AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
 
     def call(self, action, **arguments):
@@ -52,42 +44,6 @@ class Caller:
     def state(self, instance):
         answer, problem = self.call("DescribeInstances", ids=[instance])
         return answer[0]["state"] if answer else problem
-
-
-def start_moto(program, folder):
-    """Port 0: what moto took stands in its first lines."""
-    environment = {"PATH": os.environ["PATH"], "HOME": folder, "INITIAL_NO_AUTH_ACTION_COUNT": str(SETUP_CALLS), "PYTHONUNBUFFERED": "1"}
-    server = subprocess.Popen([program, "-H", "127.0.0.1", "-p", "0"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    guard = threading.Timer(60, server.kill)
-    guard.start()
-    for line in server.stdout:
-        found = re.search(r"http://127\.0\.0\.1:\d+", line)
-        if found:
-            guard.cancel()
-            threading.Thread(target=lambda: [None for _ in server.stdout], daemon=True).start()
-            return server, found.group()
-    raise SystemExit("moto did not start")
-
-
-def client(service, endpoint, key):
-    config = botocore.config.Config(retries={"total_max_attempts": 1}, proxies={})
-    return botocore.session.Session().create_client(service, region_name=REGION, endpoint_url=endpoint, config=config,
-        aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"])
-
-
-def make_user(endpoint, policy):
-    """The calls that moto lets through unchecked, SETUP_CALLS of them."""
-    iam = client("iam", endpoint, {"AccessKeyId": "setup", "SecretAccessKey": "setup"})
-    iam.create_user(UserName="controller")
-    key = iam.create_access_key(UserName="controller")["AccessKey"]
-    iam.put_user_policy(UserName="controller", PolicyName="tee", PolicyDocument=policy)
-    return key
-
-
-def actions_only(policy):
-    """What moto can judge of our policy. PassRole and the like stay, and nothing is added."""
-    statements = [{"Effect": one["Effect"], "Action": one["Action"], "Resource": "*"} for one in policy["Statement"]]
-    return json.dumps({"Version": policy["Version"], "Statement": statements})
 
 
 def launch(name):
@@ -127,7 +83,7 @@ def check_readings(caller):
 
 def check_paging(caller, endpoint, key):
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "tee-cluster-id", "Value": "paged"}]}]
-    ec2 = client("ec2", endpoint, key)
+    ec2 = moto_server.client("ec2", endpoint, key)
     made = set()
     for _ in range(PAGED):  # a reservation each: moto's pages are of reservations
         made.add(ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1, TagSpecifications=tags)["Instances"][0]["InstanceId"])
@@ -137,7 +93,7 @@ def check_paging(caller, endpoint, key):
 
 def check_refusals(probe, endpoint, key):
     try:
-        client("ec2", endpoint, key).describe_vpcs()
+        moto_server.client("ec2", endpoint, key).describe_vpcs()
         check(False, "an action that is not in the policy is refused")
     except botocore.exceptions.ClientError as error:
         check("AccessDenied" in str(error), "an action that is not in the policy is refused", error)
@@ -149,20 +105,12 @@ def check_refusals(probe, endpoint, key):
 
 
 def main(probe, kubectl_tee, moto):
-    policy = subprocess.run([kubectl_tee, "iam", "--cluster-id", CLUSTER], capture_output=True, text=True, check=True).stdout
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = folder + "/none"
-        server, endpoint = start_moto(moto, folder)
-        try:
-            key = make_user(endpoint, actions_only(json.loads(policy)))
-            caller = Caller(probe, endpoint, key)
-            check_refusals(probe, endpoint, key)
-            check_readings(caller)
-            check_life(caller)
-            check_paging(caller, endpoint, key)
-        finally:
-            server.terminate()
-            server.wait(timeout=10)
+    with moto_server.running(kubectl_tee, moto, CLUSTER) as (endpoint, key):
+        caller = Caller(probe, endpoint, key)
+        check_refusals(probe, endpoint, key)
+        check_readings(caller)
+        check_life(caller)
+        check_paging(caller, endpoint, key)
     print(f"{len(failures)} failed")
     return 1 if failures else 0
 
