@@ -4,6 +4,18 @@
 #include <assert.h>
 #include <string.h>
 
+static const char *const our_types[] = {"Ready",      "PreflightSucceeded", "HostLaunched",
+                                        "HostBooted", "EnclaveRunning",     "Attested",
+                                        "Drifted",    "Reconciling",        "Stalled"};
+
+bool condition_is_ours(const char *type)
+{
+    for (size_t i = 0; i < sizeof(our_types) / sizeof(our_types[0]); i++)
+        if (strcmp(our_types[i], type) == 0)
+            return true;
+    return false;
+}
+
 const struct condition *condition_find(const struct conditions *set, const char *type)
 {
     for (size_t i = 0; i < set->count; i++)
@@ -15,6 +27,7 @@ const struct condition *condition_find(const struct conditions *set, const char 
 void condition_put(struct conditions *set, const struct conditions *before, struct condition condition,
                    int64_t now_ms)
 {
+    assert(condition_is_ours(condition.type));
     const struct condition *old = condition_find(before, condition.type);
     bool is_same = old && strcmp(old->status, condition.status) == 0;
     condition.transition_ms = is_same ? old->transition_ms : now_ms;

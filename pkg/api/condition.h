@@ -31,6 +31,8 @@ struct conditions {
     size_t count;
 };
 
+/* Another manager's conditions are none of our business: neither read nor compared. */
+bool condition_is_ours(const char *type);
 /* NULL if absent. */
 const struct condition *condition_find(const struct conditions *set, const char *type);
 /* Appends or replaces; `before` is what was read back, now_ms the time if the status word is another. */

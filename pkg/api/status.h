@@ -124,7 +124,8 @@ void status_decode(const struct json_reader *reader, struct tee_status *ret_stat
 void status_encode(const struct tee_status *status, struct buf *out);
 /* {"attestation":{...}} with only the evidence, for the second field manager; {} without a document. */
 void status_encode_evidence(const void *document, size_t len, struct buf *out);
-/* A digest of a status value in which neither member order, white space nor evidence counts. */
+/* A digest of a status value in which neither member order, white space, evidence nor the
+ * conditions of other managers count. */
 int status_digest(const json_t *status, uint8_t ret_digest[32]);
 /* The same of its text; -1 if it is not JSON. */
 int status_digest_text(const char *json, size_t len, uint8_t ret_digest[32]);

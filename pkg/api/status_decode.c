@@ -97,8 +97,8 @@ static void decode_attestation(const struct json_reader *parent, struct tee_atte
 
 static void decode_conditions(const struct json_reader *reader, struct conditions *conditions)
 {
-    size_t count = json_read_count(reader, "conditions", CONDITIONS_MAX);
-    for (size_t i = 0; i < count; i++) {
+    size_t count = json_read_count(reader, "conditions", SIZE_MAX);
+    for (size_t i = 0; i < count && conditions->count < CONDITIONS_MAX; i++) {
         struct json_reader item = json_reader_item(reader, "conditions", i);
         struct condition condition = {
             .type = json_read_string(&item, "type", 316),
@@ -108,7 +108,7 @@ static void decode_conditions(const struct json_reader *reader, struct condition
             .observed_generation = json_read_int(&item, "observedGeneration", 0, INT64_MAX, 0),
             .transition_ms = json_read_time(&item, "lastTransitionTime"),
         };
-        if (condition.type && condition.status)
+        if (condition.type && condition.status && condition_is_ours(condition.type))
             conditions->items[conditions->count++] = condition;
     }
 }
@@ -123,20 +123,40 @@ void status_decode(const struct json_reader *reader, struct tee_status *ret_stat
     ret_status->last_handled = json_read_string(reader, "lastHandledReconcileAt", 256);
 }
 
+static void drop_evidence(json_t *status)
+{
+    json_t *attestation = json_copy(json_object_get(status, "attestation"));
+    json_object_del(attestation, "evidence");
+    json_object_del(attestation, "evidenceSHA256");
+    if (json_object_size(attestation) > 0)
+        json_object_set(status, "attestation", attestation);
+    else
+        json_object_del(status, "attestation");
+    json_decref(attestation);
+}
+
+static void keep_our_conditions(json_t *status)
+{
+    const json_t *all = json_object_get(status, "conditions");
+    if (!all)
+        return;
+    json_t *ours = json_array();
+    size_t i;
+    json_t *one;
+    json_array_foreach(all, i, one)
+    {
+        const char *type = json_string_value(json_object_get(one, "type"));
+        if (type && condition_is_ours(type))
+            json_array_append(ours, one);
+    }
+    json_object_set_new(status, "conditions", ours);
+}
+
 int status_digest(const json_t *status, uint8_t ret_digest[32])
 {
     json_t *copy = json_copy((json_t *)(uintptr_t)status); /* shallow; takes no const, changes nothing */
-    json_t *attestation = json_object_get(copy, "attestation");
-    if (attestation) {
-        attestation = json_copy(attestation);
-        json_object_del(attestation, "evidence");
-        json_object_del(attestation, "evidenceSHA256");
-        if (json_object_size(attestation) > 0)
-            json_object_set(copy, "attestation", attestation);
-        else
-            json_object_del(copy, "attestation");
-        json_decref(attestation);
-    }
+    drop_evidence(copy);
+    keep_our_conditions(copy);
     char *text = copy ? json_dumps(copy, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(copy);
     if (!text)

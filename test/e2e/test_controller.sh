@@ -12,6 +12,7 @@ begin
 DIR=$WORK
 mkdir -p "$DIR/home"
 end_all() {
+  end_process watch
   end_process controller
   end_process sim
   end_plane
@@ -93,6 +94,10 @@ start_controller
 wait_until 30 "the controller is ready" is_ready
 wait_until 15 "it leads" health_says readyz "role: leader"
 expect "ready: the role is told" "role: leader" health readyz
+
+# Every status that is written from here on is judged at the end.
+kubectl get teedeployments --watch -o json >"$DIR/statuses.json" 2>/dev/null &
+echo $! >"$DIR/watch.pid"
 
 kubectl apply -f "$SAMPLE" >/dev/null
 sed -e 's/name: hello/name: debug/' -e 's/    cpuCount: 2/    debugMode: true\n    cpuCount: 2/' "$SAMPLE" | kubectl apply -f - >/dev/null
@@ -262,6 +267,9 @@ sim POST faults '{"action":"DescribeInstances","count":3,"code":"RequestLimitExc
 expect "throttled reads change nothing" "True" field hello "$(condition Ready status)"
 kubectl delete teedeployment --all --timeout=60s >/dev/null
 expect "all gone" "0" live_instances
+end_process watch
+judge() { "$BUILD/bin/status_watch" <"$DIR/statuses.json"; }
+expect "kstatus and Flux can rely on each status that was written" ", 0 broken" judge
 if grep -qiE 'nonce=|"evidence"|AWS4-HMAC|BEGIN CERT' "$DIR/controller.log"; then
   fail "the log holds no document, nonce or signature" "$(grep -iE 'nonce=|AWS4-HMAC' "$DIR/controller.log" | head -n 2)"
 else

@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include "base/mem.h"
+#include "status_oracle.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,6 +143,17 @@ static void apply(json_t *object, json_t *value, bool is_evidence)
     json_decref(evidence);
 }
 
+/* The first rule that was broken is kept. Who lost the answer of a write may repeat it. */
+static void ask_oracle(struct world *world, const json_t *object, const json_t *before)
+{
+    char why[sizeof(world->broken)];
+    bool may_repeat = world->random != 0 || world->fault_mode > FAULT_BEFORE;
+    if (!may_repeat && !status_oracle_is_change(object, before))
+        snprintf(world->broken, sizeof(world->broken), "a status was written that was there");
+    if (!status_oracle_accepts(object, before, why, sizeof(why)) && !world->broken[0])
+        memcpy(world->broken, why, sizeof(why));
+}
+
 static int apply_status(void *ctx, const struct teedeployment *object, const char *resource_version,
                         const char *manager, const char *status_json, char *ret_version, struct error *err)
 {
@@ -155,8 +167,12 @@ static int apply_status(void *ctx, const struct teedeployment *object, const cha
         return error_set(err, ERROR_CONFLICT, "Conflict", "the object was modified");
     json_t *value = json_loads(status_json, 0, NULL);
     bool is_evidence = strcmp(manager, TEE_FIELD_MANAGER) != 0;
+    json_t *before = json_deep_copy(json);
     apply(json, value, is_evidence);
     json_decref(value);
+    if (!is_evidence)
+        ask_oracle(world, json, before);
+    json_decref(before);
     if (is_evidence) {
         world_line(world, "evidence %s", object->name);
     } else {

@@ -181,6 +181,10 @@ static void test_digest(void **state)
         {"{\"attestation\":{\"evidence\":\"AA\"}}", "{}", true},
         {"{\"attestation\":{\"verdict\":\"v\"}}", "{\"attestation\":{\"verdict\":\"w\"}}", false},
         {"{\"evidence\":\"AA\"}", "{}", false}, /* only that of the attestation */
+        {"{\"conditions\":[{\"type\":\"Ready\"},{\"type\":\"Synced\"}]}",
+         "{\"conditions\":[{\"type\":\"Ready\"}]}", true}, /* another manager's */
+        {"{\"conditions\":[{\"type\":\"Ready\"},{\"type\":\"Drifted\"}]}",
+         "{\"conditions\":[{\"type\":\"Ready\"}]}", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         uint8_t a[32];
@@ -207,6 +211,22 @@ static void test_evidence(void **state)
     assert_string_equal(buf_text(&out),
                         "{\"attestation\":{\"evidence\":\"YWJj\",\"evidenceSHA256\":"
                         "\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"}}");
+}
+
+/* However many conditions others put before ours: ours are read, theirs are not. */
+static void test_conditions_of_others(void **state)
+{
+    (void)state;
+    CLEANUP(buf_done) struct buf status;
+    buf_init(&status, 8192);
+    buf_append(&status, "\"conditions\":[", 14);
+    for (int i = 0; i < 20; i++)
+        buf_printf(&status, "{\"type\":\"Other%d\",\"status\":\"True\"},", i);
+    buf_printf(&status, "{\"type\":\"Ready\",\"status\":\"False\"}]");
+    struct teedeployment *object = scene_object(NULL, NULL, buf_text(&status));
+    assert_int_equal(object->status.conditions.count, 1);
+    assert_non_null(condition_find(&object->status.conditions, "Ready"));
+    teedeployment_unref(object);
 }
 
 /* A status that somebody else wrote into: what has a wrong type counts as absent and hurts nothing. */
@@ -238,9 +258,9 @@ static void test_strange_status(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_digest),         cmocka_unit_test(test_evidence),
-        cmocka_unit_test(test_strange_status),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_digest),     cmocka_unit_test(test_conditions_of_others),
+        cmocka_unit_test(test_evidence),   cmocka_unit_test(test_strange_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
