@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "launch_parts.h"
 #include "nitro/ec2_request.h"
 #include "program.h"
 
@@ -329,6 +330,57 @@ static void test_actions_are_those_of_the_request_builder(void **state)
                     strncmp(read_only.names[i], "ec2:Get", 7) == 0);
 }
 
+/* Is each key that a launch sets, without tags of the user's, among the aws:TagKeys of the statement, and no
+ * other? */
+static void check_tag_keys(const json_t *statement, const struct ec2_launch *launch)
+{
+    const json_t *condition =
+        json_object_get(json_object_get(statement, "Condition"), "ForAllValues:StringLike");
+    const json_t *allowed = json_object_get(condition, "aws:TagKeys");
+    assert_int_equal(json_array_size(allowed), launch->tag_count);
+    for (size_t i = 0; i < launch->tag_count; i++) {
+        bool is_allowed = false;
+        for (size_t j = 0; j < json_array_size(allowed); j++)
+            is_allowed |= strcmp(json_string_value(json_array_get(allowed, j)), launch->tags[i].key) == 0;
+        if (!is_allowed)
+            fail_msg("a launch sets %s, and the policy of cmd/kubectl-tee/iam_policy.c does not allow it",
+                     launch->tags[i].key);
+    }
+}
+
+static void test_tags_are_those_of_the_launch(void **state)
+{
+    (void)state;
+    CLEANUP(json_freep) json_t *policy = policy_of(ARGS("--cluster-id", CLUSTER));
+    const struct teedeployment object = {.deployment_id = "nitro-1", .name_space = "default", .name = "a"};
+    const struct tee_spec effective = {.image = "registry.example.com/a",
+                                       .cpu_count = 2,
+                                       .memory_mib = 512,
+                                       .attestation.protocol = ATTEST_DISABLED};
+    const struct launch_request request = {.object = &object,
+                                           .effective = &effective,
+                                           .token = "token",
+                                           .hash = "hash",
+                                           .hash_version = 1,
+                                           .cluster_id = CLUSTER};
+    struct launch_parts parts;
+    struct error err = {0};
+    if (launch_parts_make(&request, &parts, &err) < 0)
+        fail_msg("%s", err.text);
+    size_t i = 0, checked = 0;
+    json_t *statement = NULL;
+    json_array_foreach(json_object_get(policy, "Statement"), i, statement)
+    {
+        const char *sid = json_string_value(json_object_get(statement, "Sid"));
+        if (strcmp(sid, "LaunchWithOurTags") != 0 && strcmp(sid, "TagWhatIsLaunched") != 0)
+            continue;
+        check_tag_keys(statement, &parts.launch);
+        checked++;
+    }
+    assert_int_equal(checked, 2);
+    launch_parts_done(&parts);
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -411,6 +463,7 @@ int main(void)
         cmocka_unit_test(test_output),
         cmocka_unit_test(test_judged),
         cmocka_unit_test(test_actions_are_those_of_the_request_builder),
+        cmocka_unit_test(test_tags_are_those_of_the_launch),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_limits),
     };
