@@ -12,6 +12,8 @@ usage: hack/kube.sh tool NAME    build etcd, kube-apiserver, kubectl or helm if 
        hack/kube.sh env [DIR]    print the environment of the control plane in DIR (default: $TEE_KUBE_DIR)
        hack/kube.sh down [DIR]   stop it and remove what `up` made
 
+With TEE_KUBE_AUDIT=1 `up` keeps an audit log of the API server, audit.log in the folder.
+
 In a shell:  environment=$(hack/kube.sh up) && eval "$environment"; kubectl get namespaces; hack/kube.sh down
 TEXT
   exit 2
@@ -36,7 +38,7 @@ command_down() {
   if [[ $(cat "$(marker "$dir")") == made ]]; then
     rm -rf "$dir"
   else
-    rm -rf "$dir"/{etcd,pki,home,kubectl-cache} "$dir"/{etcd,kube-apiserver,openssl,setup}.log \
+    rm -rf "$dir"/{etcd,pki,home,kubectl-cache} "$dir"/{etcd,kube-apiserver,openssl,setup,audit}.log "$dir/audit-policy.yaml" \
       "$dir"/{user,controller}.kubeconfig "$(marker "$dir")"
   fi
 }

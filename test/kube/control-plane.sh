@@ -81,13 +81,25 @@ plane_start_etcd() { # plane_start_etcd DIR CLIENT_PORT PEER_PORT
     --initial-cluster="plane=http://127.0.0.1:$3"
 }
 
+# What the API server was asked, a line of JSON for each request when it ended: who, what, when and the answer's code.
+# TEE_KUBE_AUDIT=1 asks for it; the file is audit.log in the plane's folder.
+plane_audit_flags() { # plane_audit_flags DIR
+  [[ ${TEE_KUBE_AUDIT:-} == 1 ]] || return 0
+  printf '%s\n' 'apiVersion: audit.k8s.io/v1' 'kind: Policy' 'omitStages: [RequestReceived, Panic]' \
+    'rules: [{level: Metadata}]' >"$1/audit-policy.yaml"
+  printf '%s\n' --audit-policy-file="$1/audit-policy.yaml" --audit-log-path="$1/audit.log" --audit-log-mode=blocking \
+    --audit-log-maxsize=1000
+}
+
 plane_start_apiserver() { # plane_start_apiserver DIR PORT ETCD_PORT
+  local -a audit
+  mapfile -t audit < <(plane_audit_flags "$1")
   plane_start_program "$1" kube-apiserver "$(tool_path kube-apiserver)" \
     --bind-address=127.0.0.1 --advertise-address=127.0.0.1 --secure-port="$2" --etcd-servers="http://127.0.0.1:$3" \
     --endpoint-reconciler-type=none --service-cluster-ip-range=10.96.0.0/16 --authorization-mode=RBAC \
     --cert-dir="$1/pki" --tls-cert-file="$1/pki/apiserver.crt" --tls-private-key-file="$1/pki/apiserver.key" \
     --client-ca-file="$1/pki/ca.crt" --service-account-issuer=https://kubernetes.default.svc \
-    --service-account-signing-key-file="$1/pki/accounts.key" --service-account-key-file="$1/pki/accounts.key"
+    --service-account-signing-key-file="$1/pki/accounts.key" --service-account-key-file="$1/pki/accounts.key" "${audit[@]}"
 }
 
 # Waits until the API server says that it is ready. Fails at once when a program has ended.
