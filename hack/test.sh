@@ -10,13 +10,14 @@ KINDS='unit|vectors|differential|scenario|torture'
 
 usage() {
   cat >&2 <<'TEXT'
-usage: hack/test.sh [PART]...     without a part: everything but bench
+usage: hack/test.sh [PART]...     without a part: everything but soak
 
   lint                               layers, sizes, banned functions, format
   gcc clang asan tsan                one compiler or sanitizer: unit, vectors, differential, scenario and torture
   unit vectors differential scenario torture      one kind, with gcc
   fuzz                               each target for 10 s, or for 60 s where CI=true
   e2e                                the programs against a real control plane; includes the demo
+  soak                               an hour of idling with 500 objects; TEE_SOAK_SECONDS and TEE_SOAK_OBJECTS change that
 
 TEE_TEST_VECTORS names the folder of published test data (default: ../shared/vectors). Where it is absent those cases
 are counted as skipped.
@@ -32,6 +33,7 @@ run_part() {
     unit | vectors | differential | scenario | torture) part_preset release "$1" ;;
     fuzz) part_fuzz ;;
     e2e) part_e2e ;;
+    soak) part_soak ;;
   esac
 }
 
@@ -66,6 +68,13 @@ part_e2e() {
   make_venv
   for tool in etcd kubectl kube-apiserver helm; do "$TEE_ROOT/hack/kube.sh" tool "$tool" >/dev/null || return 1; done
   run_ctest "$(build_folder release)" e2e 1
+}
+
+# Its progress is its output: an hour without a word would look like a test that hangs.
+part_soak() {
+  build_preset release all || return 1
+  TEE_BUILD_DIR=$(build_folder release) "$TEE_ROOT/test/e2e/soak.sh" >&2 || return 1
+  add_counts 1 0 0
 }
 
 # Packages from PyPI, with the caller's settings; the tests that need them are skipped where they cannot be had.
@@ -136,7 +145,7 @@ install_packages() {
   local part sets=(build)
   for part in "${PARTS[@]}"; do
     case $part in
-      e2e) sets+=(kube) ;;
+      e2e | soak) sets+=(kube) ;;
       lint | gcc | clang | asan | tsan | fuzz | differential) sets+=(check) ;;
     esac
   done
@@ -147,7 +156,7 @@ install_packages() {
 PARTS=("$@")
 ((${#PARTS[@]} > 0)) || PARTS=("${ALL[@]}")
 for part in "${PARTS[@]}"; do
-  [[ " ${ALL[*]} unit vectors differential scenario torture " == *" $part "* ]] || usage
+  [[ " ${ALL[*]} unit vectors differential scenario torture soak " == *" $part "* ]] || usage
 done
 
 unset "${!AWS_@}" KUBECONFIG
