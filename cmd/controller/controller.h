@@ -17,6 +17,7 @@
 #include "nitro/ec2.h"
 #include "nitro/ec2_batch.h"
 #include "options.h"
+#include "reconcile/sweep.h"
 #include "reconcile/workers.h"
 #include "telemetry.h"
 
@@ -52,6 +53,12 @@ struct inventory_loop {
     int64_t part_ms;   /* monotonic; when hosts in motion are looked at again; 0 = none are */
     int64_t wanted_ms; /* monotonic; when a pass was asked for; 0 = not */
     bool is_stopped;
+};
+
+/* Of the inventory's thread. */
+struct orphans {
+    struct sweep *sweep;
+    int64_t next_ms; /* monotonic */
 };
 
 struct controller {
@@ -90,6 +97,7 @@ struct controller {
     struct leader *leader;
     struct watcher *watcher;
     struct inventory_loop inventory_loop;
+    struct orphans orphans;
     struct workers *workers;
     int64_t start_ms;
     atomic_bool is_ready_logged;
@@ -116,6 +124,8 @@ int64_t controller_change_timeout_ms(struct controller *controller);
 void inventory_loop_start(struct controller *controller);
 void inventory_loop_stop(struct controller *controller);
 void inventory_loop_want(struct controller *controller);
+/* orphan_sweep.c: after a complete look at EC2. */
+void orphan_sweep_run(struct controller *controller);
 /* One describe of everything that is ours; calls put() for each. */
 MUST_CHECK int ec2_ports_describe_all(struct controller *controller,
                                       void (*put)(void *ctx, const struct host *host), void *ctx,
@@ -133,6 +143,8 @@ MUST_CHECK int telemetry_serve(struct controller *controller, struct error *err)
 void telemetry_observe_pass(void *ctx, const char *key, const struct outcome *outcome, int64_t duration_ms);
 void telemetry_observe_attestation(void *ctx, const char *verdict, const char *reason);
 void telemetry_observe_request(void *ctx, const char *method, int code, int64_t duration_ms);
+void telemetry_set_orphans(struct controller *controller, size_t count, bool is_refused);
+void telemetry_count_orphan(struct controller *controller);
 void readiness_set(struct controller *controller, char *slot, const struct error *err);
 
 #endif

@@ -40,6 +40,7 @@ static int describe(struct controller *controller)
         return -1;
     }
     inventory_end(controller->inventory, changed, controller);
+    orphan_sweep_run(controller);
     readiness_set(controller, controller->readiness.inventory, NULL);
     if (is_first)
         store_each_key(controller->store, wake, controller);

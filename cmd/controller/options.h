@@ -28,7 +28,8 @@ struct options {
     const char *health_address;
     int workers;
     int inventory_interval_s;
-    int ec2_share_percent; /* of the published request rates */
+    int orphan_sweep_interval_s; /* 0 = off */
+    int ec2_share_percent;       /* of the published request rates */
     const char *roots[OPTIONS_ROOTS_MAX];
     size_t root_count;
     int attestation_port;

@@ -145,6 +145,13 @@ void telemetry_init(struct controller *controller)
         metric_get_series(metrics_add(metrics, &master), (const char *[]){"tee-controller", NULL});
     telemetry->objects = plain(metrics, METRIC_GAUGE, "tee_objects", "TeeDeployments in the store");
     telemetry->hosts = plain(metrics, METRIC_GAUGE, "tee_hosts", "Instances in the inventory");
+    telemetry->orphans = plain(metrics, METRIC_GAUGE, "tee_orphans",
+                               "Instances that no TeeDeployment claims, at the last sweep");
+    telemetry->orphans_refused =
+        plain(metrics, METRIC_GAUGE, "tee_orphan_sweep_refused",
+              "1 while instances without a TeeDeployment are so many that none is terminated");
+    telemetry->orphans_terminated = plain(metrics, METRIC_COUNTER, "tee_orphans_terminated_total",
+                                          "Orphans that EC2 was asked to terminate");
     telemetry->attestations = plain(metrics, METRIC_COUNTER, "tee_attestations_total", "Attestations tried");
     struct metric_family failures = {.type = METRIC_COUNTER,
                                      .name = "tee_attestation_failures_total",
@@ -207,6 +214,17 @@ void telemetry_observe_attestation(void *ctx, const char *verdict, const char *r
     metric_add(telemetry->attestations, 1);
     if (reason && reason[0])
         metric_add(metric_get_series(telemetry->attestation_failures, (const char *[]){reason, NULL}), 1);
+}
+
+void telemetry_set_orphans(struct controller *controller, size_t count, bool is_refused)
+{
+    metric_set(controller->telemetry.orphans, (double)count);
+    metric_set(controller->telemetry.orphans_refused, is_refused ? 1 : 0);
+}
+
+void telemetry_count_orphan(struct controller *controller)
+{
+    metric_add(controller->telemetry.orphans_terminated, 1);
 }
 
 void telemetry_observe_request(void *ctx, const char *method, int code, int64_t duration_ms)

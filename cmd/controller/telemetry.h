@@ -24,6 +24,9 @@ struct telemetry {
     struct metric_series *leader;
     struct metric_series *objects;
     struct metric_series *hosts;
+    struct metric_series *orphans;
+    struct metric_series *orphans_refused;
+    struct metric_series *orphans_terminated;
     struct metric *attestation_failures;
     struct metric_series *attestations;
     struct metric *rest_requests;

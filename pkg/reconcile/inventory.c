@@ -235,3 +235,11 @@ bool inventory_get(struct inventory *inventory, const char *id, struct host *ret
         *ret_host = entry->host;
     return entry != NULL;
 }
+
+void inventory_each(struct inventory *inventory, void (*each)(void *ctx, const struct host *host), void *ctx)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    struct hmap_iter iter = {0};
+    while (hmap_next(&inventory->by_id, &iter))
+        each(ctx, &((const struct entry *)iter.value)->host);
+}

@@ -37,5 +37,7 @@ size_t inventory_count_live(struct inventory *inventory);
 size_t inventory_find(struct inventory *inventory, const char *deployment_id, struct host *ret_hosts,
                       size_t max);
 bool inventory_get(struct inventory *inventory, const char *id, struct host *ret_host);
+/* each() is called under the mutex: it may not call back. */
+void inventory_each(struct inventory *inventory, void (*each)(void *ctx, const struct host *host), void *ctx);
 
 #endif

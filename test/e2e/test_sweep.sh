@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Instances without an object: which are ended, which are not, and what an object list that lost everything leads to.
+# When it fails: an orphan runs (and is paid for) forever; or, far worse, hosts of somebody else, of an object that the
+# watch did not know of, or all hosts of the cluster are terminated.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$TEE_ROOT/hack/stack.sh"
+BUILD=${TEE_BUILD_DIR:-$TEE_ROOT/build}
+IMAGE=registry.example.com/hello@sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824
+
+begin
+DIR=$WORK
+mkdir -p "$DIR/home"
+end_all() {
+  end_process controller
+  end_process sim
+  end_plane
+}
+trap 'end_all' EXIT
+
+start_sweeper() {
+  : >"$DIR/controller.log"
+  clean_env AWS_ENDPOINT_URL_EC2="$SIM" AWS_ENDPOINT_URL_STS="$SIM" AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 \
+    AWS_NITRO_AMI_ID=ami-0123456789abcdef0 \
+    "$BUILD/bin/tee-controller" --kubeconfig "$CONTROLLER_KUBECONFIG" --leader-elect-namespace tee-system --allow-unmeasured \
+    --leader-elect-lease-duration 4 --leader-elect-renew-deadline 3 --leader-elect-retry-period 1 \
+    --inventory-interval 2 --orphan-sweep-interval 5 "$@" \
+    --metrics-bind-address 127.0.0.1:0 --health-probe-bind-address 127.0.0.1:0 2>>"$DIR/controller.log" &
+  echo $! >"$DIR/controller.pid"
+  wait_until 30 "the controller is ready" is_ready
+}
+
+plain() { # plain NAME
+  kubectl apply -f - >/dev/null <<END
+apiVersion: tee.dev/v1alpha1
+kind: TeeDeployment
+metadata: {name: $1, namespace: default}
+spec: {image: $IMAGE, enclave: {cpuCount: 2, memoryMiB: 512}, attestation: {protocol: Disabled}}
+END
+}
+
+# launch NAME CLUSTER-ID [TAG=VALUE]: an instance launched an hour ago with such tags; prints its id
+launch() {
+  local id tags
+  tags=$(jq -n --arg name "$1" --arg cluster "$2" --arg more "${3:-}" '{Name: $name, "tee-deployment-id": "nitro-\($name)",
+    "tee-cluster-id": $cluster} + ($more | if . == "" then {} else {(split("=")[0]): split("=")[1]} end)')
+  id=$(AWS_ENDPOINT_URL_EC2=$SIM AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 \
+    "$BUILD/bin/ec2_probe" RunInstances "$(jq -n --arg name "$1" --argjson tags "$tags" \
+      '{image: "ami-0123456789abcdef0", type: "m5.xlarge", token: "token-\($name)", userData: "#!/bin/sh\n", tags: $tags}')" | jq -r '.[0].id')
+  sim POST "instances/$id" '{"startedAgoMs": 3600000}' >/dev/null
+  printf '%s\n' "$id"
+}
+state_of() { sim GET instances | jq -r --arg id "$1" '.instances[] | select(.id == $id) | .state'; }
+is_state() { [[ $(state_of "$1") == "$2" ]]; }
+metric() { curl --noproxy '*' -s "http://127.0.0.1:$(jq -r 'select(.msg == "Serving") | .metricsPort' "$DIR/controller.log" | tail -n 1)/metrics" | sed -n "s/^$1 //p"; }
+is_metric() { [[ $(metric "$1") == "$2" ]]; }
+terminations() { sim GET 'calls?action=TerminateInstances' | jq '[.. | objects | select(.action? == "TerminateInstances")] | length'; }
+
+kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
+await_crd
+CLUSTER=$(kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}')
+start_sim
+start_sweeper
+plain one
+plain two
+expect "two objects are Ready" "met" kubectl wait --for=condition=Ready teedeployment --all --timeout=60s
+ONE=$(field one '{.status.instance.id}')
+sim POST "instances/$ONE" '{"startedAgoMs": 3600000}' >/dev/null
+FOREIGN=$(launch foreign another-cluster)
+RETAINED=$(launch retained "$CLUSTER" tee-retained=true)
+ORPHAN=$(launch orphan "$CLUSTER")
+SECONDS=0
+wait_until 20 "the orphan is seen" is_metric tee_orphans 1
+expect "one sighting ends nothing" "running" state_of "$ORPHAN"
+wait_until 90 "the orphan is ended" is_metric tee_orphans_terminated_total 1 || true
+if ((SECONDS >= 60)); then pass "the second sighting came a minute later"; else fail "the second sighting came a minute later" "$SECONDS s"; fi
+wait_until 10 "EC2 ends it" is_state "$ORPHAN" terminated || true
+expect "the orphan is terminated" "terminated" state_of "$ORPHAN"
+expect "the log names it" "$ORPHAN" grep "has no TeeDeployment and is terminated" "$DIR/controller.log"
+expect "what is retained stays" "running" state_of "$RETAINED"
+expect "another cluster's stays" "running" state_of "$FOREIGN"
+expect "an object's host stays" "running" state_of "$ONE"
+
+# The objects are lost, as with a CRD that was deleted by force or a cluster that was restored from an old backup.
+end_process controller
+for name in one two; do
+  kubectl patch teedeployment "$name" --type json -p '[{"op": "remove", "path": "/metadata/finalizers"}]' >/dev/null
+done
+kubectl delete teedeployment --all --timeout=30s >/dev/null
+BEFORE=$(terminations)
+sim POST "instances/$(sim GET instances | jq -r '.instances[] | select(.tags["tee-name"] == "two") | .id')" '{"startedAgoMs": 3600000}' >/dev/null
+start_sweeper
+wait_until 30 "the loss is noticed" is_metric tee_orphan_sweep_refused 1 || true
+expect "so many at once are not believed" "1" metric tee_orphan_sweep_refused
+expect "the log says so and what to do" "tag them tee-retained" grep "too many to be orphans" "$DIR/controller.log"
+expect "nothing is terminated" "$BEFORE" terminations
+expect "the host runs on" "running" state_of "$ONE"
+end_process controller
+start_sweeper --orphan-sweep-interval 0
+expect "switched off" "0" metric tee_orphans
+finish
