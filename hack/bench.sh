@@ -3,18 +3,22 @@
 # busy machine the ratios hold where the figures do not. Nothing is asserted.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/stack.sh"
 
-ALL=(attest)
+ALL=(attest ec2)
 CRATES=(evervault nitro-attest aws-attestation blueprint)
 SECONDS_EACH=${BENCH_SECONDS:-3}
 ROUNDS=${BENCH_ROUNDS:-3}
 
 usage() {
   cat >&2 <<'TEXT'
-usage: hack/bench.sh [--no-crates] [PART]...     parts: attest
+usage: hack/bench.sh [--no-crates] [PART]...     parts: attest, ec2
 
   attest    one document: decoded, checked, checked with its CAs known; beside OpenSSL's own P-384 and, where there is
             cargo, beside published verifiers in Rust (the first build of those takes about 10 minutes)
+
+  ec2       the controller with many objects beside a real API server and tee-sim: EC2 calls for creates, for deletes and in
+            quiet minutes; memory; time after a restart. About 20 minutes with BENCH_OBJECTS=10000, which is the default
 
 BENCH_SECONDS (3) is the time of each measurement, BENCH_ROUNDS (3) how often each is repeated; the median is shown.
 TEE_TEST_VECTORS names the folder of published test data (default: ../shared/vectors).
@@ -124,12 +128,37 @@ part_attest() {
   show_verdicts
 }
 
+stop_stack() {
+  end_process sim
+  "$TEE_ROOT/hack/kube.sh" down "$TEE_KUBE_DIR"
+}
+
+# The API server's data lies beside the bench's own folder and is gone with it.
+part_ec2() {
+  local environment
+  "$TEE_ROOT/hack/deps.sh" build kube
+  with_progress "configuring" "$WORK/configure.txt" cmake --preset release -S "$TEE_ROOT" -B "$TEE_ROOT/build"
+  with_progress "building" "$WORK/build.txt" cmake --build "$TEE_ROOT/build" --target tee-controller tee-sim
+  environment=$("$TEE_ROOT/hack/kube.sh" up)
+  eval "$environment"
+  DIR=$WORK
+  BUILD=$TEE_ROOT/build
+  trap 'stop_stack; rm -rf "$WORK"' EXIT
+  kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
+  await_crd
+  start_sim
+  env -i PATH="$PATH" python3 "$TEE_ROOT/test/bench/ec2_scale.py" "$BUILD/bin/tee-controller" "$CONTROLLER_KUBECONFIG" \
+    "$TEE_KUBE_DIR/pki" "$(sed -n 's/^ *server: //p' "$KUBECONFIG")" "$SIM" "${BENCH_OBJECTS:-10000}" "$WORK"
+  stop_stack
+  trap 'rm -rf "$WORK"' EXIT
+}
+
 WITH_CRATES=1
 PARTS=()
 for argument in "$@"; do
   case $argument in
     --no-crates) WITH_CRATES=0 ;;
-    attest) PARTS+=("$argument") ;;
+    attest | ec2) PARTS+=("$argument") ;;
     *) usage ;;
   esac
 done
