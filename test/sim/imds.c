@@ -19,6 +19,7 @@ enum {
     MAX_TOKENS = 4096
 };
 #define ROLE        "tee-controller"
+#define SESSION     ROLE "/i-0123456789abcdef0"
 #define CREDENTIALS "/latest/meta-data/iam/security-credentials/"
 
 static void random_hex(char *ret_text, size_t bytes)
@@ -51,20 +52,27 @@ static void issue_token(struct sim_service *service, const struct sim_request *r
     buf_puts(&reply->body, token);
 }
 
-static const struct sim_key *current_key(struct sim_service *service, int64_t now_ms)
+struct sim_key *sim_issue_key(struct sim_service *service, int64_t life_ms, const char *session)
 {
-    struct sim_key *last =
-        service->key_count ? &service->keys[(service->key_count - 1) % SIM_MAX_KEYS] : NULL;
-    if (last && last->expires_ms - now_ms > RENEW_MS)
-        return last;
     struct sim_key *key = &service->keys[service->key_count++ % SIM_MAX_KEYS];
     char digits[17];
     random_hex(digits, 8);
     snprintf(key->id, sizeof(key->id), "ASIA%s", digits);
     random_hex(key->secret, 20);
     random_hex(key->token, 32);
-    key->expires_ms = now_ms + KEY_LIFE_MS;
+    snprintf(key->session, sizeof(key->session), "%s", session);
+    key->expires_ms = clock_wall_ms(clock_real()) + life_ms;
     return key;
+}
+
+static const struct sim_key *current_key(struct sim_service *service, int64_t now_ms)
+{
+    for (size_t i = 0; i < service->key_count && i < SIM_MAX_KEYS; i++) {
+        const struct sim_key *key = &service->keys[i];
+        if (strcmp(key->session, SESSION) == 0 && key->expires_ms - now_ms > RENEW_MS)
+            return key;
+    }
+    return sim_issue_key(service, KEY_LIFE_MS, SESSION);
 }
 
 static void write_credentials(struct sim_service *service, struct sim_reply *reply)

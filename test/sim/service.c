@@ -1,4 +1,5 @@
-/* One EC2 call: signature, fault that comes before the effect, effect, fault that comes after it, record. */
+/* One call of EC2 or STS: signature, fault that comes before the effect, effect, fault that comes after it,
+ * record. */
 #include "sim/service.h"
 
 #include "base/cleanup.h"
@@ -99,8 +100,29 @@ static int fail_as_scripted(struct sim_call *call, const struct sim_fault *fault
                         fault->code);
 }
 
+static int check_caller(struct sim_service *service, const struct sim_request *request, struct sim_call *call,
+                        const struct sim_key **ret_key)
+{
+    bool is_sts = sim_sts_is_call(call->query);
+    const struct sim_keys keys = {find_key, service, is_sts ? "sts" : "ec2"};
+    if (sim_roles_is_unsigned(call->query))
+        return 0;
+    int result = sim_signature_check(request, &keys, clock_wall_ms(clock_real()), ret_key, &call->fail);
+    if (result < 0 && is_sts)
+        sim_roles_rename(&call->fail);
+    return result;
+}
+
+static int run_effect(struct sim_service *service, struct sim_call *call, const struct sim_key *key)
+{
+    if (sim_roles_has(call->query))
+        return sim_roles_call(service, call, key);
+    return sim_sts_is_call(call->query) ? sim_sts_call(call) : sim_ec2_call(call);
+}
+
 /* 0 if the call succeeded, -1 with call->fail otherwise. */
-static int run_call(struct sim_call *call, const struct sim_fault *fault, struct sim_reply *reply)
+static int run_call(struct sim_service *service, struct sim_call *call, const struct sim_key *key,
+                    const struct sim_fault *fault, struct sim_reply *reply)
 {
     reply->delay_ms = fault->latency_ms;
     reply->cut = fault->cut != SIM_CUT_NONE;
@@ -108,17 +130,17 @@ static int run_call(struct sim_call *call, const struct sim_fault *fault, struct
         return sim_fail_set(&call->fail, 500, "ConnectionCut", "The connection was cut before the effect");
     if (*fault->code && !fault->commit)
         return fail_as_scripted(call, fault);
-    if ((sim_sts_is_call(call->query) ? sim_sts_call(call) : sim_ec2_call(call)) < 0)
+    if (run_effect(service, call, key) < 0)
         return -1;
     reply->hold = fault->hold;
     return *fault->code ? fail_as_scripted(call, fault) : 0;
 }
 
-static void handle_ec2(struct sim_service *service, const struct sim_request *request,
-                       struct sim_reply *reply)
+static void handle_call(struct sim_service *service, const struct sim_request *request,
+                        struct sim_reply *reply)
 {
     CLEANUP(sim_query_done) struct sim_query query = {0};
-    struct sim_keys keys = {find_key, service, "ec2"};
+    const struct sim_key *key = NULL;
     struct sim_fault fault = {0};
     struct sim_call call = {.world = service->world, .query = &query, .out = &reply->body};
     call.now_ms = sim_service_now_ms(service);
@@ -126,15 +148,13 @@ static void handle_ec2(struct sim_service *service, const struct sim_request *re
              (unsigned long long)service->call_count + 1);
     bool is_faulted = false;
     int result = sim_query_parse(&query, request->body, request->body_len, &call.fail);
-    if (sim_sts_is_call(&query))
-        keys.service = "sts";
     if (result == 0)
-        result = sim_signature_check(request, &keys, clock_wall_ms(clock_real()), &call.fail);
+        result = check_caller(service, request, &call, &key);
     if (result == 0) {
         char action[64];
         name_call(&query, action);
         is_faulted = sim_faults_take(&service->faults, action, &fault);
-        result = run_call(&call, &fault, reply);
+        result = run_call(service, &call, key, &fault, reply);
     }
     reply->status = 200;
     if (result < 0) {
@@ -156,8 +176,10 @@ void sim_service_handle(struct sim_service *service, const struct sim_request *r
         sim_admin_handle(service, request, ret_reply);
     } else if (strncmp(request->path, "/latest/", 8) == 0) {
         sim_imds_handle(service, request, ret_reply);
+    } else if (strcmp(request->path, "/v1/credentials") == 0) {
+        sim_container_handle(service, request, ret_reply);
     } else if (strcmp(request->path, "/") == 0 && strcmp(request->method, "POST") == 0) {
-        handle_ec2(service, request, ret_reply);
+        handle_call(service, request, ret_reply);
     } else {
         ret_reply->status = strcmp(request->path, "/") == 0 ? 405 : 404;
         buf_puts(&ret_reply->body, "EC2 is at POST /\n");

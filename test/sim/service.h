@@ -1,12 +1,12 @@
 /* service: everything the simulator knows, and what it answers to an HTTP request or an enclave's listener.
  *
- * Model: sim_service_handle() takes a whole request and yields a whole reply: EC2 at `POST /`, IMDSv2 under
- * /latest/, the admin interface under /_sim/. A reply may ask the server to wait, to hold it until
- * sim_service_get_release() moves on, or to cut the connection. sim_service_view() says what lives behind a
- * private address right now. The simulator's clock is the real one plus an offset that only grows;
- * signatures, credentials and documents go by the real one. Threads: any; one lock around each call.
- * Ownership: the reply owns its body. Limits: bodies of 1 MiB, 20,000 recorded calls, 256 faults.   Errors:
- * are replies. */
+ * Model: sim_service_handle() takes a whole request and yields a whole reply: EC2 and STS at `POST /`,
+ * IMDSv2 under /latest/, EKS Pod Identity at /v1/credentials, the admin interface under /_sim/. A reply may
+ * ask the server to wait, to hold it until sim_service_get_release() moves on, or to cut the connection.
+ * sim_service_view() says what lives behind a private address right now. The simulator's clock is the real
+ * one plus an offset that only grows; signatures, credentials and documents go by the real one. Threads: any;
+ * one lock around each call. Ownership: the reply owns its body. Limits: bodies of 1 MiB, 20,000 recorded
+ * calls, 256 faults.   Errors: are replies. */
 #ifndef TEE_TEST_SIM_SERVICE_H
 #define TEE_TEST_SIM_SERVICE_H
 

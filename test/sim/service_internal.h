@@ -12,7 +12,7 @@
 
 #include <pthread.h>
 
-enum { SIM_MAX_CALLS = 20000, SIM_MAX_KEYS = 16 };
+enum { SIM_MAX_CALLS = 20000, SIM_MAX_KEYS = 64 };
 
 struct sim_record {
     uint64_t number;
@@ -42,6 +42,17 @@ struct sim_service {
 int64_t sim_service_now_ms(const struct sim_service *service);
 void sim_admin_handle(struct sim_service *service, const struct sim_request *request,
                       struct sim_reply *reply);
+void sim_container_handle(struct sim_service *service, const struct sim_request *request,
+                          struct sim_reply *reply);
+/* A new temporary key; lent until SIM_MAX_KEYS more were made. */
+struct sim_key *sim_issue_key(struct sim_service *service, int64_t life_ms, const char *session);
+/* The actions of STS that concern keys; see sts_decode.h for the rest. */
+bool sim_roles_has(const struct sim_query *query);
+bool sim_roles_is_unsigned(const struct sim_query *query);
+/* key: who signed; NULL for an unsigned action. */
+int sim_roles_call(struct sim_service *service, struct sim_call *call, const struct sim_key *key);
+/* The refusal of a signature as STS names it. */
+void sim_roles_rename(struct sim_fail *fail);
 void sim_imds_handle(struct sim_service *service, const struct sim_request *request, struct sim_reply *reply);
 
 /* Of the admin interface's parts; `text` is after "/_sim/instances/". */

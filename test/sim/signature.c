@@ -206,12 +206,12 @@ static int check_key(const struct sim_request *request, const struct authorizati
         (*token && !is_signed(auth->signed_headers, "x-amz-security-token")))
         return sim_fail_set(fail, 401, "AuthFailure", "The session token is not that of the access key");
     if (key->expires_ms > 0 && key->expires_ms <= now_ms)
-        return sim_fail_set(fail, 400, "RequestExpired", "Request has expired.");
+        return sim_fail_set(fail, 400, "RequestExpired", "Request has expired: the session has ended.");
     return 0;
 }
 
 int sim_signature_check(const struct sim_request *request, const struct sim_keys *keys, int64_t now_ms,
-                        struct sim_fail *fail)
+                        const struct sim_key **ret_key, struct sim_fail *fail)
 {
     char text[VALUE_SIZE] = "";
     char date[64] = "";
@@ -223,6 +223,7 @@ int sim_signature_check(const struct sim_request *request, const struct sim_keys
     if (parse_authorization(text, &auth, fail) < 0)
         return -1;
     const struct sim_key *key = keys->find(keys->ctx, auth.key_id);
+    *ret_key = key;
     if (check_key(request, &auth, key, now_ms, fail) < 0 || check_time(&auth, date, now_ms, fail) < 0 ||
         check_scope(&auth, keys->service, fail) < 0)
         return -1;

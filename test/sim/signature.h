@@ -12,11 +12,14 @@
 
 #include <stdint.h>
 
+enum { SIM_SESSION_SIZE = 256 };
+
 struct sim_key {
     char id[32];
     char secret[64];
-    char token[80];     /* "" = a long-lived key */
-    int64_t expires_ms; /* 0 = never */
+    char token[80];                 /* "" = a long-lived key */
+    int64_t expires_ms;             /* 0 = never */
+    char session[SIM_SESSION_SIZE]; /* "role/session name"; "" = a long-lived key */
 };
 
 struct sim_request {
@@ -39,7 +42,8 @@ struct sim_keys {
     const char *service; /* what requests must be signed for */
 };
 
+/* *ret_key: who signed. */
 int sim_signature_check(const struct sim_request *request, const struct sim_keys *keys, int64_t now_ms,
-                        struct sim_fail *fail);
+                        const struct sim_key **ret_key, struct sim_fail *fail);
 
 #endif

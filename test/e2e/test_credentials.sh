@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# The built controller with the credentials of a pod: a service account's token for STS (IRSA), one for the agent of
+# EKS Pod Identity, and a profile. The API server issues the tokens, tee-sim judges them.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$TEE_ROOT/hack/stack.sh"
+BUILD=${TEE_BUILD_DIR:-$TEE_ROOT/build}
+
+begin
+DIR=$WORK
+mkdir -p "$DIR/home"
+end_all() {
+  end_process controller
+  end_process sim
+  end_plane
+}
+trap 'end_all' EXIT
+kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
+kubectl wait --for=condition=Established crd/teedeployments.tee.dev --timeout=30s >/dev/null
+start_sim
+
+token() { kubectl create token tee-controller --namespace tee-system --audience "$1" --duration 10m >"$DIR/token"; }
+start_with() { # start_with VARIABLE=VALUE...
+  : >"$DIR/controller.log"
+  clean_env "$@" AWS_ENDPOINT_URL="$SIM" AWS_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true \
+    AWS_NITRO_AMI_ID=ami-0123456789abcdef0 \
+    "$BUILD/bin/tee-controller" --kubeconfig "$CONTROLLER_KUBECONFIG" --leader-elect-namespace tee-system \
+    --leader-elect-lease-duration 4 --leader-elect-renew-deadline 3 --leader-elect-retry-period 1 \
+    --inventory-interval 1 --attestation-root "$SIM_ROOT" --attestation-port "$ATTESTATION_PORT" \
+    --metrics-bind-address 127.0.0.1:0 --health-probe-bind-address 127.0.0.1:0 2>>"$DIR/controller.log" &
+  echo $! >"$DIR/controller.pid"
+  wait_until 10 "the controller serves" has_port
+}
+won() { jq -r 'select(.msg == "AWS credentials were found") | .provider' "$DIR/controller.log"; }
+health_says() { curl --noproxy '*' -s "http://127.0.0.1:$(ready_port)/readyz" | grep -qF -- "$1"; }
+holds_secret() { grep -qF -e "$(cut -d. -f3 "$DIR/token")" "$DIR/controller.log"; }
+
+works() { # works NAME PROVIDER
+  if wait_until 30 "$1: the controller is ready" is_ready && [[ $(won) == "$2" ]]; then
+    pass "$1: ready, and the log names the provider once"
+  else
+    fail "$1" "provider: $(won)" "$(tail -n 3 "$DIR/controller.log")"
+  fi
+  if holds_secret; then fail "$1: no token in the log" "it is there"; else pass "$1: no token in the log"; fi
+  end_process controller
+}
+refused() { # refused NAME WANTED
+  if wait_until 20 "$1: the log says why" grep -qF "$2" "$DIR/controller.log" && ! is_ready; then
+    pass "$1: not ready, and the log says why"
+  else
+    fail "$1" "wanted: $2" "$(tail -n 3 "$DIR/controller.log")"
+  fi
+  end_process controller
+}
+
+WEB=(AWS_WEB_IDENTITY_TOKEN_FILE="$DIR/token" AWS_ROLE_SESSION_NAME=e2e)
+ROLE=arn:aws:iam::000000000000:role/tee-controller
+token sts.amazonaws.com
+start_with "${WEB[@]}" AWS_ROLE_ARN=$ROLE
+works "web identity" web-identity
+expect "web identity: STS was asked" AssumeRoleWithWebIdentity sim GET 'calls?action=AssumeRoleWithWebIdentity'
+start_with "${WEB[@]}" AWS_ROLE_ARN="$ROLE-denied"
+refused "web identity: a role that does not trust" "AssumeRoleWithWebIdentity: AccessDenied"
+
+CONTAINER=(AWS_CONTAINER_CREDENTIALS_FULL_URI="$SIM/v1/credentials" AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE="$DIR/token")
+start_with "${CONTAINER[@]}"
+refused "container: a token for another audience" "container credentials answered with HTTP 400"
+token pods.eks.amazonaws.com
+start_with "${CONTAINER[@]}"
+works "container" container
+
+cat >"$DIR/config" <<TEXT
+[default]
+role_arn = $ROLE-external
+external_id = tee-external
+source_profile = base
+[profile base]
+aws_access_key_id = test
+aws_secret_access_key = test
+TEXT
+start_with AWS_CONFIG_FILE="$DIR/config"
+works "profile" profile
+sed -i 's/^external_id.*//' "$DIR/config"
+start_with AWS_CONFIG_FILE="$DIR/config"
+refused "profile: without the external id" "AssumeRole: AccessDenied"
+finish
