@@ -16,10 +16,10 @@ end_all() {
 }
 trap 'end_all' EXIT
 kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
-kubectl wait --for=condition=Established crd/teedeployments.tee.dev --timeout=30s >/dev/null
+await_crd
 start_sim
 
-token() { kubectl create token tee-controller --namespace tee-system --audience "$1" --duration 10m >"$DIR/token"; }
+token() { kubectl create token tee-controller --namespace tee-system --audience "$1" --duration 3h >"$DIR/token"; }
 start_with() { # start_with VARIABLE=VALUE...
   : >"$DIR/controller.log"
   clean_env "$@" AWS_ENDPOINT_URL="$SIM" AWS_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true \
@@ -59,6 +59,24 @@ token sts.amazonaws.com
 start_with "${WEB[@]}" AWS_ROLE_ARN=$ROLE
 works "web identity" web-identity
 expect "web identity: STS was asked" AssumeRoleWithWebIdentity sim GET 'calls?action=AssumeRoleWithWebIdentity'
+
+# While it runs: the key that STS gave ends before its time, and the file holds another token each time it is read.
+count_calls() { sim GET "calls?action=$1" | jq --arg action "$1" '[.. | objects | select(.action? == $action)] | length'; }
+has_asked() { (($(count_calls "$1") > $2)); }
+described() { sim GET 'calls?action=DescribeInstances' | jq '[.. | objects | select(.action? == "DescribeInstances" and .status? == 200)] | length'; }
+has_described() { (($(described) > $1)); }
+start_with "${WEB[@]}" AWS_ROLE_ARN=$ROLE
+wait_until 30 "the controller is ready" is_ready
+token pods.eks.amazonaws.com
+BEFORE=$(count_calls AssumeRoleWithWebIdentity)
+sim DELETE keys >/dev/null
+wait_until 30 "STS is asked again" has_asked AssumeRoleWithWebIdentity "$BEFORE" || true
+expect "an ended key, and a token that STS refuses: the log says why" "InvalidIdentityToken" grep -m 1 InvalidIdentityToken "$DIR/controller.log"
+token sts.amazonaws.com
+READ=$(described)
+if wait_until 40 "EC2 answers again" has_described "$READ"; then pass "a good token again: EC2 answers"; else fail "a good token again: EC2 answers" "$(tail -n 3 "$DIR/controller.log")"; fi
+if holds_secret; then fail "no token in the log" "it is there"; else pass "no token in the log"; fi
+end_process controller
 start_with "${WEB[@]}" AWS_ROLE_ARN="$ROLE-denied"
 refused "web identity: a role that does not trust" "AssumeRoleWithWebIdentity: AccessDenied"
 

@@ -1,6 +1,7 @@
 /* /_sim/: a table of method and path. Bodies are JSON objects; an unknown member is refused, so that a
  * misspelt script does not pass for a working one. */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json_writer.h"
 #include "sim/service_internal.h"
 
@@ -154,6 +155,15 @@ static void move_clock(struct sim_service *service, const struct sim_request *re
     health(service, request, reply);
 }
 
+/* Every temporary key that was handed out ends now. */
+static void end_keys(struct sim_service *service, const struct sim_request *request, struct sim_reply *reply)
+{
+    (void)request;
+    for (size_t i = 0; i < service->key_count && i < SIM_MAX_KEYS; i++)
+        service->keys[i].expires_ms = clock_wall_ms(clock_real()) - 1;
+    buf_puts(&reply->body, "{}");
+}
+
 static void set_lag(struct sim_service *service, const struct sim_request *request, struct sim_reply *reply)
 {
     json_int_t lag[4] = {0};
@@ -176,7 +186,7 @@ static const struct {
     {"GET", "/_sim/health", health},       {"GET", "/_sim/calls", calls},
     {"GET", "/_sim/instances", instances}, {"POST", "/_sim/faults", add_fault},
     {"POST", "/_sim/lag", set_lag},        {"DELETE", "/_sim/faults", clear_faults},
-    {"POST", "/_sim/clock", move_clock},
+    {"POST", "/_sim/clock", move_clock},   {"DELETE", "/_sim/keys", end_keys},
 };
 
 void sim_admin_handle(struct sim_service *service, const struct sim_request *request, struct sim_reply *reply)
