@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "reconcile/ledger.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -70,9 +71,11 @@ const char *plan_problem(const struct plan_input *in)
  * version says nothing: an upgrade of the controller replaces no host. */
 static bool hash_differs(const struct plan_input *in, const struct host *host)
 {
-    static const char prefix[] = "v1-";
+    char prefix[16];
+    int len = snprintf(prefix, sizeof(prefix), "v%d-", LAUNCH_HASH_VERSION);
     if (host->launch_hash[0])
-        return strncmp(host->launch_hash, prefix, 3) == 0 && strcmp(host->launch_hash + 3, in->hash) != 0;
+        return strncmp(host->launch_hash, prefix, (size_t)len) == 0 &&
+               strcmp(host->launch_hash + len, in->hash) != 0;
     const struct ledger *ledger = &in->want->status.launch;
     return ledger->hash && ledger->hash_version == LAUNCH_HASH_VERSION && strcmp(ledger->hash, in->hash) != 0;
 }
