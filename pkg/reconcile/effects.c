@@ -81,6 +81,7 @@ static int record_attempt(struct pass *pass, struct error *err)
         ledger_close(&ledger, "Terminated", NULL, pass->now.wall_ms);
     struct ledger_launch launch = {.want = &pass->next,
                                    .effective = &pass->effective,
+                                   .cluster_id = pass->options->config->cluster_id,
                                    .short_mask = pass->seen.capacity.short_mask,
                                    .wall_ms = pass->now.wall_ms};
     ledger_begin(&ledger, &launch, &pass->arena);
@@ -156,13 +157,37 @@ static int run(struct pass *pass, struct error *err)
                                      .cluster_id = pass->options->config->cluster_id};
     struct host host = {0};
     int result = ports_of(pass)->run_host(ports_of(pass)->ctx, &request, &host, err);
-    note_effect(pass);
+    if (result == 0 ||
+        err->kind != ERROR_THROTTLED) /* else nothing was launched, and no look at EC2 is due */
+        note_effect(pass);
     if (result < 0)
         return launch_failed(pass, err);
     remember_found(pass, &host);
     log_info(&pass->log, "Instance was launched", STR("instance", host.id), INT("attempt", ledger->attempt));
     pass_event(pass, "Normal", "Launched", arena_printf(&pass->arena, "Launched instance %s", host.id));
     return 0;
+}
+
+/* A token cannot be changed, as a tag can, and ours stands for our cluster. */
+static bool has_our_token(const struct pass *pass, const struct host *host)
+{
+    char token[SHA256_HEX_SIZE];
+    const struct ledger *ledger = &pass->want->status.launch;
+    const struct ledger_call call = {.cluster_id = pass->options->config->cluster_id,
+                                     .deployment_id = pass->want->deployment_id,
+                                     .hash = ledger->hash ? ledger->hash : "",
+                                     .type = host->type,
+                                     .subnet = ledger->subnet_id,
+                                     .attempt = ledger->attempt};
+    ledger_token(&call, token);
+    return strcmp(host->token, token) == 0;
+}
+
+/* A host that names another cluster is that one's, whatever a restored status says; adoption takes it. */
+static bool is_for_us(const struct pass *pass, enum find_by by, const struct host *host)
+{
+    return by == FIND_FOR_ADOPTION || !host->cluster_id[0] ||
+           strcmp(host->cluster_id, pass->options->config->cluster_id) == 0 || has_our_token(pass, host);
 }
 
 /* Asks EC2 one thing; the best host found goes into the memory. */
@@ -174,7 +199,7 @@ static int find_one(struct pass *pass, enum find_by by, const char *value, bool 
     if (ports_of(pass)->find_hosts(ports_of(pass)->ctx, &request, hosts, &count, err) < 0)
         return error_wrap(err, "looking up '%s'", value);
     for (size_t i = 0; i < count; i++)
-        if (!*ret_found || host_is_live(&hosts[i])) {
+        if (is_for_us(pass, by, &hosts[i]) && (!*ret_found || host_is_live(&hosts[i]))) {
             remember_found(pass, &hosts[i]);
             *ret_found = true;
         }

@@ -34,8 +34,12 @@ static int ask(struct pass *pass, struct preflight *ret_result, struct error *er
     if (ret_result->state != PREFLIGHT_PASSED)
         return 0;
     request.subnet_id = choose_subnet(&pass->effective.instance, &facts);
-    ledger_token(pass->want->deployment_id, pass->in.hash, pass->effective.instance.instance_type,
-                 request.subnet_id, 0, token);
+    const struct ledger_call call = {.cluster_id = request.cluster_id,
+                                     .deployment_id = pass->want->deployment_id,
+                                     .hash = pass->in.hash,
+                                     .type = pass->effective.instance.instance_type,
+                                     .subnet = request.subnet_id};
+    ledger_token(&call, token);
     request.token = token;
     if (ports->preflight_dry_run(ports->ctx, &request, &reply, &refusal) < 0 &&
         (refusal.kind == ERROR_STOPPED || reply.is_held)) {

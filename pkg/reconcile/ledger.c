@@ -124,13 +124,13 @@ void ledger_policy_hash(const struct tee_spec *spec, const char *roots_digest, c
     digest_buf(&buf, ret_hash);
 }
 
-void ledger_token(const char *deployment_id, const char *hash, const char *type, const char *subnet,
-                  int attempt, char ret_token[SHA256_HEX_SIZE])
+void ledger_token(const struct ledger_call *call, char ret_token[SHA256_HEX_SIZE])
 {
     CLEANUP(buf_done) struct buf buf;
     buf_init(&buf, 4096);
     /* Fields cannot contain a line feed, so no two lists of fields have one text. */
-    buf_printf(&buf, "%s\n%s\n%s\n%s\n%d", deployment_id, hash, type, subnet ? subnet : "", attempt);
+    buf_printf(&buf, "%s\n%s\n%s\n%s\n%s\n%d", call->cluster_id, call->deployment_id, call->hash, call->type,
+               call->subnet ? call->subnet : "", call->attempt);
     digest_buf(&buf, ret_token);
 }
 
@@ -194,8 +194,13 @@ void ledger_begin(struct ledger *ledger, const struct ledger_launch *launch, str
     ledger_hash(&launch->want->spec, hash);
     ledger->attempt++;
     ledger->subnet_id = choose_subnet(ledger, launch);
-    ledger_token(launch->want->deployment_id, hash, launch->effective->instance.instance_type,
-                 ledger->subnet_id, ledger->attempt, token);
+    const struct ledger_call call = {.cluster_id = launch->cluster_id,
+                                     .deployment_id = launch->want->deployment_id,
+                                     .hash = hash,
+                                     .type = launch->effective->instance.instance_type,
+                                     .subnet = ledger->subnet_id,
+                                     .attempt = ledger->attempt};
+    ledger_token(&call, token);
     ledger->hash = arena_strdup(arena, hash);
     ledger->hash_version = LAUNCH_HASH_VERSION;
     ledger->token = arena_strdup(arena, token);

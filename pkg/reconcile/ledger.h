@@ -19,9 +19,18 @@ void ledger_hash(const struct tee_spec *spec, char ret_hash[SHA256_HEX_SIZE]);
 /* Of what a verdict was given under: spec.attestation, debugMode and the trusted roots. */
 void ledger_policy_hash(const struct tee_spec *spec, const char *roots_digest,
                         char ret_hash[SHA256_HEX_SIZE]);
-/* ClientToken: first 64 hex digits of SHA-256 over (deployment id, hash, type, subnet, attempt). */
-void ledger_token(const char *deployment_id, const char *hash, const char *type, const char *subnet,
-                  int attempt, char ret_token[SHA256_HEX_SIZE]);
+/* What a client token stands for. */
+struct ledger_call {
+    const char *cluster_id; /* two clusters of one account may use one deployment id */
+    const char *deployment_id;
+    const char *hash;
+    const char *type;
+    const char *subnet; /* or NULL */
+    int attempt;
+};
+
+/* ClientToken: first 64 hex digits of SHA-256 over all of it. */
+void ledger_token(const struct ledger_call *call, char ret_token[SHA256_HEX_SIZE]);
 /* Written, and neither an instance nor an end is known. */
 bool ledger_is_open(const struct ledger *ledger);
 /* Moves the present attempt into the history. No-op without one. */
@@ -30,6 +39,7 @@ void ledger_close(struct ledger *ledger, const char *result, const char *reason,
 struct ledger_launch {
     const struct teedeployment *want;
     const struct tee_spec *effective;
+    const char *cluster_id;
     uint32_t short_mask; /* of subnets that are passed over while another is left */
     int64_t wall_ms;
 };

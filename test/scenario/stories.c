@@ -355,6 +355,28 @@ static void adopted(struct world *world)
     world_settle(world);
 }
 
+static void restored_with_status(struct world *world)
+{
+    up(world);
+    world_say(world, "another cluster gets a copy of the object, its status and all");
+    world->config.cluster_id = "cluster-2";
+    world_restart(world);
+    world_run(world, 30 * 1000);
+    world_say(world, "and deletes it");
+    world_delete(world, "a");
+    world_run(world, 600 * 1000);
+    world_settle(world);
+}
+
+static void cluster_tag_edited(struct world *world)
+{
+    up(world);
+    world_say(world, "a hand on the tag that names the cluster");
+    snprintf(world_host(world)->host.cluster_id, sizeof(world->hosts[0].host.cluster_id), "cluster-2");
+    world_run(world, 600 * 1000);
+    world_settle(world);
+}
+
 static void replaced_on_change(struct world *world)
 {
     up(world);
@@ -533,6 +555,8 @@ static const struct story stories[] = {
     {"row-06-hidden-instance", answer_lost_and_hidden, false},
     {"row-06-token-mismatch", token_mismatch, false},
     {"row-07-wants-stopped", wants_stopped_from_the_start, false},
+    {"row-06-restored-with-status", restored_with_status, true},
+    {"row-06-cluster-tag-edited", cluster_tag_edited, true},
     {"row-08-adopted", adopted, false},
     {"row-09-capacity-short", capacity_short, false},
     {"row-09-budget-of-all", budget_of_all, false},

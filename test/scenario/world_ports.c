@@ -282,6 +282,7 @@ static int run_host(void *ctx, const struct launch_request *request, struct host
         host = world_add_host(world, request->object->deployment_id, request->token);
         snprintf(host->host.launch_hash, sizeof(host->host.launch_hash), "v%d-%s", request->hash_version,
                  request->hash);
+        snprintf(host->host.type, sizeof(host->host.type), "%s", request->effective->instance.instance_type);
         if (request->subnet_id)
             snprintf(host->host.subnet_id, sizeof(host->host.subnet_id), "%s", request->subnet_id);
     }

@@ -135,22 +135,21 @@ static void test_policy_hash(void **state)
 static void test_token(void **state)
 {
     (void)state;
-    static const struct {
-        const char *id, *hash, *type, *subnet;
-        int attempt;
-    } cases[] = {
-        {"d", "h", "t", "s", 1}, {"e", "h", "t", "s", 1},  {"d", "i", "t", "s", 1},  {"d", "h", "u", "s", 1},
-        {"d", "h", "t", "r", 1}, {"d", "h", "t", NULL, 1}, {"d", "h", "t", "s", 11}, {"dh", "", "t", "s", 1},
+    static const struct ledger_call cases[] = {
+        {"c", "d", "h", "t", "s", 1},  {"c", "e", "h", "t", "s", 1}, {"c", "d", "i", "t", "s", 1},
+        {"c", "d", "h", "u", "s", 1},  {"c", "d", "h", "t", "r", 1}, {"c", "d", "h", "t", NULL, 1},
+        {"c", "d", "h", "t", "s", 11}, {"c", "dh", "", "t", "s", 1}, {"b", "d", "h", "t", "s", 1},
+        {"cd", "", "h", "t", "s", 1},
     };
     char tokens[ARRAY_LEN(cases)][SHA256_HEX_SIZE];
     char again[SHA256_HEX_SIZE];
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        ledger_token(cases[i].id, cases[i].hash, cases[i].type, cases[i].subnet, cases[i].attempt, tokens[i]);
+        ledger_token(&cases[i], tokens[i]);
         assert_int_equal(strlen(tokens[i]), 64);
         for (size_t k = 0; k < i; k++)
             assert_string_not_equal(tokens[i], tokens[k]);
     }
-    ledger_token("d", "h", "t", "s", 1, again);
+    ledger_token(&cases[0], again);
     assert_string_equal(again, tokens[0]);
 }
 
@@ -184,7 +183,7 @@ static void test_close_and_history(void **state)
 
 static void begin(struct ledger *ledger, struct plan_scene *scene, uint32_t short_mask)
 {
-    struct ledger_launch launch = {scene->want, &scene->effective, short_mask, 1000};
+    struct ledger_launch launch = {scene->want, &scene->effective, "cluster", short_mask, 1000};
     ledger_begin(ledger, &launch, &scene->arena);
 }
 
