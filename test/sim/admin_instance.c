@@ -58,6 +58,7 @@ struct wish {
     int crash;
     int clear;
     json_int_t started_ago_ms; /* -1: as it is */
+    int protect;               /* -1: as it is */
     const char *console;
     const char *defect;
     const char *digest;
@@ -99,10 +100,10 @@ static int read_wish(const struct sim_request *request, struct wish *wish, json_
 {
     json_t *enclave = NULL;
     *ret_root = json_loadb(request->body, request->body_len, 0, error);
-    if (!*ret_root ||
-        json_unpack_ex(*ret_root, error, JSON_STRICT, "{s?o, s?b, s?b, s?I, s?s, s?o}", "lag", ret_lag,
-                       "terminate", &wish->terminate, "stop", &wish->stop, "startedAgoMs",
-                       &wish->started_ago_ms, "console", &wish->console, "enclave", &enclave) < 0)
+    if (!*ret_root || json_unpack_ex(*ret_root, error, JSON_STRICT, "{s?o, s?b, s?b, s?b, s?I, s?s, s?o}",
+                                     "lag", ret_lag, "terminate", &wish->terminate, "stop", &wish->stop,
+                                     "protected", &wish->protect, "startedAgoMs", &wish->started_ago_ms,
+                                     "console", &wish->console, "enclave", &enclave) < 0)
         return -1;
     if (enclave &&
         json_unpack_ex(enclave, error, JSON_STRICT, "{s?b, s?s, s?s, s?b}", "crash", &wish->crash, "defect",
@@ -125,6 +126,8 @@ static void apply_wish(struct sim_service *service, struct sim_instance *instanc
     }
     if (wish->started_ago_ms >= 0)
         instance->started_ms = now_ms - wish->started_ago_ms;
+    if (wish->protect >= 0)
+        instance->is_protected = wish->protect;
     if (wish->crash)
         instance->is_crashed = true;
     if (wish->defect)
@@ -141,7 +144,7 @@ void sim_admin_change_instance(struct sim_service *service, const char *id, cons
                                struct sim_reply *reply)
 {
     struct sim_instance *instance = world_find(service->world, id);
-    struct wish wish = {.started_ago_ms = -1};
+    struct wish wish = {.started_ago_ms = -1, .protect = -1};
     json_error_t error = {0};
     CLEANUP(json_decrefp) json_t *root = NULL;
     json_t *lag = NULL;

@@ -16,6 +16,7 @@ struct change {
     bool (*is_allowed)(int state);
     bool (*is_needed)(int state);
     void (*make)(struct world *world, struct sim_instance *instance, int64_t now_ms);
+    bool is_end;
 };
 
 static bool may_start(int state)
@@ -66,11 +67,17 @@ static int find_all(struct sim_call *call, const char *prefix, struct sim_instan
 static int check_states(struct sim_call *call, const struct change *change, struct sim_instance **list,
                         size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (change->is_end && list[i]->is_protected)
+            return sim_fail_set(&call->fail, 400, "OperationNotPermitted",
+                                "The instance '%s' may not be terminated. Modify its 'disableApiTermination' "
+                                "instance attribute and try again.",
+                                list[i]->id);
         if (!change->is_allowed(list[i]->state))
             return sim_fail_set(&call->fail, 400, "IncorrectInstanceState",
                                 "The instance '%s' is not in a state from which it can be %s (it is %s).",
                                 list[i]->id, change->verb, sim_state_name(list[i]->state));
+    }
     return 0;
 }
 
@@ -102,20 +109,21 @@ static int change_all(struct sim_call *call, const struct change *change)
 
 int sim_start_instances(struct sim_call *call)
 {
-    static const struct change change = {"StartInstances", "started", may_start, is_stopped, world_start};
+    static const struct change change = {"StartInstances", "started",   may_start,
+                                         is_stopped,       world_start, false};
     return change_all(call, &change);
 }
 
 int sim_stop_instances(struct sim_call *call)
 {
-    static const struct change change = {"StopInstances", "stopped", may_stop, is_running, world_stop};
+    static const struct change change = {"StopInstances", "stopped", may_stop, is_running, world_stop, false};
     return change_all(call, &change);
 }
 
 int sim_terminate_instances(struct sim_call *call)
 {
     static const struct change change = {"TerminateInstances", "terminated", may_terminate, is_alive,
-                                         world_terminate};
+                                         world_terminate,      true};
     return change_all(call, &change);
 }
 

@@ -82,6 +82,7 @@ struct sim_instance {
     struct sim_lag lag;
     struct enclave_config config; /* of this boot */
     bool is_crashed;
+    bool is_protected; /* disableApiTermination */
     enum sim_defect defect;
     char swapped_digest[ENCLAVE_DIGEST_SIZE]; /* "" = none */
     char earlier_nonce[80];                   /* in hex; "" = none yet */
