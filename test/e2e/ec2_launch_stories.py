@@ -1,0 +1,87 @@
+"""Stories about one launch: what EC2 does not show yet, tokens that are spent, and launches that always fail."""
+
+import ec2_stack
+from ec2_stack import condition, wait_until
+
+LAUNCHES_PER_HOUR = 6  # the default of --max-launches-per-hour
+
+
+def hidden(stage):
+    """A new instance is in no list and unknown by its id, then shown without tags: still one.
+
+    Failing: a second instance, or a second token. Guard taken out: judge_attempt() answering ATTEMPT_DEAD for what is
+    not listed (pkg/reconcile/observe.c).
+    """
+    seconds = 60 if stage.is_full else 12
+    story = stage.story()
+    story.sim.lag(unknownMs=seconds * 1000, hiddenMs=seconds * 1000, noTagsMs=2 * seconds * 1000)
+    story.controller.start()
+    known = story.create("known")
+    wait_until(20, "it is launched", lambda: story.sim.instances())
+    story.sim.fault(action="RunInstances", cut="after")
+    unknown = story.create("unknown")
+    wait_until(20, "the other is launched, and its answer lost", lambda: len(story.sim.instances()) == 2)
+    story.controller.kill()
+    story.controller.start()  # it forgot what the answers said
+    story.await_ready(2, 2 * seconds + 30)
+    for name, deployment in (("known", known), ("unknown", unknown)):
+        everything = story.sim.instances(deployment)
+        stage.check(len(everything) == 1, f"one instance whose answer was {name}", everything)
+        instance = story.get(name)["status"]["instance"]["id"]
+        stage.check(instance == everything[0]["id"], f"and it is known ({name})", instance)
+    tokens = {call["clientToken"] for call in story.sim.calls("RunInstances")}
+    stage.check(len(tokens) == 2, "every call for one instance bore one token", tokens)
+
+
+def backdate(story, name):
+    """The launch was begun six minutes ago: EC2 would show it by now (docs/behaviour.md section 2)."""
+    story.patch(name, {"status": {"launch": {"startedAt": "2026-01-01T00:00:00Z"}}}, "/status")
+
+
+def spent_tokens(stage):
+    """IdempotentParameterMismatch and IdempotentInstanceTerminated: adopted, or a new attempt; never stuck.
+
+    Failing: two instances for one object, or none. Guards taken out: is_token_spent in launch_failed(), so that the
+    call is repeated for ever, and "Terminated" in refusal() (both pkg/reconcile/effects.c).
+    """
+    story = stage.story()
+    story.controller.start()
+    # The launch took place, its answer was lost, and then the default AMI became another: the call is not the same.
+    story.sim.fault(action="RunInstances", hold=True)
+    adopted = story.create("adopted")
+    wait_until(20, "it is launched", lambda: story.sim.instances(adopted))
+    instance = story.sim.instances(adopted)[0]["id"]
+    story.sim.change(instance, lag={"hiddenMs": 6000})
+    story.controller.kill()
+    story.sim.clear_faults()
+    story.controller.start(AWS_NITRO_AMI_ID="ami-0fedcba9876543210")
+    wait_until(20, "EC2 says mismatch", lambda: has_code(story, "IdempotentParameterMismatch"))
+    wait_until(30, "it is ready", lambda: story.is_ready("adopted"))
+    stage.check([one["id"] for one in story.sim.instances(adopted)] == [instance], "mismatch, and it lives: adopted", story.sim.instances(adopted))
+    # Launched, the answer lost, and the instance is gone before the call is repeated.
+    story.sim.fault(action="RunInstances", hold=True)
+    again = story.create("again")
+    wait_until(20, "it is launched", lambda: story.sim.instances(again))
+    story.controller.kill()
+    story.sim.change(story.sim.instances(again)[0]["id"], terminate=True, lag={"hiddenMs": 5000})
+    story.sim.clear_faults()
+    story.controller.start(AWS_NITRO_AMI_ID="ami-0fedcba9876543210")
+    wait_until(30, "EC2 says terminated", lambda: has_code(story, "IdempotentInstanceTerminated"))
+    wait_until(60, "the second attempt is ready", lambda: story.is_ready("again"))
+    stage.check(len(story.sim.alive(again)) == 1, "terminated: a new attempt", story.sim.instances(again))
+    # Refused as a mismatch, and nothing lives under the token.
+    story.sim.fault(action="RunInstances", code="IdempotentParameterMismatch")
+    fresh = story.create("fresh")
+    wait_until(20, "EC2 says mismatch again", lambda: any(call["faulted"] and call.get("code") for call in story.sim.calls("RunInstances")))
+    backdate(story, "fresh")
+    wait_until(100, "the attempt is dead after two empty look-ups", lambda: story.is_ready("fresh"), 1)
+    stage.check(len(story.sim.instances(fresh)) == 1, "mismatch, and nothing lives: a new attempt", story.sim.instances(fresh))
+    launch = story.get("fresh")["status"]["launch"]
+    stage.check(launch["attempt"] == 2, "under the next number", launch)
+
+
+def has_code(story, code):
+    return any(call.get("code") == code for call in story.sim.calls("RunInstances"))
+
+
+STORIES = (hidden, spent_tokens)

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Stories about EC2 through the built controller, real API servers and tee-sim: ec2_stories.py and the modules it names.
+# STORIES=full tells them with the times and numbers of their titles. Arguments are the names of stories.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+TEE_BUILD_DIR=${TEE_BUILD_DIR:-$TEE_ROOT/build}
+export TEE_BUILD_DIR
+
+begin
+OTHER=$WORK/other-plane
+end_both() {
+  [[ ! -e $OTHER ]] || "$TEE_ROOT/hack/kube.sh" down "$OTHER"
+  end_plane
+}
+trap 'end_both' EXIT
+
+kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
+await_crd
+"$TEE_ROOT/hack/kube.sh" up "$OTHER" >/dev/null
+KUBECONFIG=$OTHER/user.kubeconfig kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
+KUBECONFIG=$OTHER/user.kubeconfig await_crd
+
+python3 "$TEE_ROOT/test/e2e/ec2_stories.py" "$WORK" "$TEE_KUBE_DIR" "$OTHER" "$@"
