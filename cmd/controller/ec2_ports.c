@@ -3,6 +3,7 @@
 #include "controller.h"
 #include "launch_parts.h"
 #include "nitro/console.h"
+#include "reconcile/identity.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,9 @@ static void host_from(const struct ec2_instance *instance, struct host *host)
     copy(host->deployment_id, sizeof(host->deployment_id), ec2_instance_tag(instance, "tee-deployment-id"));
     copy(host->cluster_id, sizeof(host->cluster_id), ec2_instance_tag(instance, "tee-cluster-id"));
     copy(host->launch_hash, sizeof(host->launch_hash), ec2_instance_tag(instance, "tee-launch-hash"));
+    const char *name_space = ec2_instance_tag(instance, "tee-namespace");
+    const char *name = ec2_instance_tag(instance, "tee-name");
+    host->name_digest = identity_digest(name_space ? name_space : "", name ? name : "");
     host->is_retained = ec2_instance_tag(instance, "tee-retained") != NULL;
     host->is_spot = instance->lifecycle && strcmp(instance->lifecycle, "spot") == 0;
 }

@@ -147,6 +147,22 @@ static void put_retain(struct policy *policy)
     close_statement(policy);
 }
 
+/* What was edited by hand on a host of ours. A tee-cluster-id that was removed comes back only where adoption
+ * is allowed: without it the host is nobody's to IAM. */
+static void put_identity(struct policy *policy)
+{
+    open_statement(policy, "PutBackIdentity", LIST("ec2:CreateTags"));
+    put_resources(policy, instances);
+    json_open_object(&policy->json, "Condition");
+    json_open_object(&policy->json, "StringEquals");
+    put_cluster(policy, "ec2:ResourceTag/" CLUSTER_TAG);
+    put_cluster(policy, "aws:RequestTag/" CLUSTER_TAG);
+    json_close_object(&policy->json);
+    put_tag_keys(policy, LIST("tee-cluster-id", "tee-deployment-id", "tee-name", "tee-namespace"));
+    json_close_object(&policy->json);
+    close_statement(policy);
+}
+
 static void put_on_our_hosts(struct policy *policy, const char *sid, const char *const *actions)
 {
     open_statement(policy, sid, actions);
@@ -211,6 +227,7 @@ static void put_changes(struct policy *policy)
     put_launch(policy);
     put_tag_on_launch(policy);
     put_retain(policy);
+    put_identity(policy);
     put_on_our_hosts(policy, "ChangeOurHosts",
                      LIST("ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances"));
     if (policy->scope->allow_adoption) {

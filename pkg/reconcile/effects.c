@@ -25,8 +25,7 @@ static int check_lease(struct pass *pass, struct error *err)
     return error_set(err, ERROR_STOPPED, "NotLeading", "too little of the lease is left");
 }
 
-/* Invariant 9: nothing that costs money is done on stale knowledge. The live object stays in pass->live. */
-static int check_fence(struct pass *pass, struct error *err)
+int pass_check_fence(struct pass *pass, struct error *err)
 {
     if (check_lease(pass, err) < 0)
         return -1;
@@ -43,7 +42,7 @@ static int check_fence(struct pass *pass, struct error *err)
     return 0;
 }
 
-static void note_effect(struct pass *pass)
+void pass_note_effect(struct pass *pass)
 {
     pass->memory->effect_ms = clock_mono_ms(pass->options->clock);
     ports_of(pass)->want_inventory(ports_of(pass)->ctx);
@@ -74,7 +73,7 @@ static int remove_finalizer(struct pass *pass, struct error *err)
  * then. */
 static int record_attempt(struct pass *pass, struct error *err)
 {
-    if (check_fence(pass, err) < 0)
+    if (pass_check_fence(pass, err) < 0)
         return -1;
     struct ledger ledger = pass->next.status.launch;
     if (ledger.token || ledger.instance_id)
@@ -145,7 +144,7 @@ static int launch_failed(struct pass *pass, struct error *err)
 
 static int run(struct pass *pass, struct error *err)
 {
-    if (check_fence(pass, err) < 0)
+    if (pass_check_fence(pass, err) < 0)
         return -1;
     const struct ledger *ledger = &pass->next.status.launch;
     struct launch_request request = {.object = pass->want,
@@ -159,7 +158,7 @@ static int run(struct pass *pass, struct error *err)
     int result = ports_of(pass)->run_host(ports_of(pass)->ctx, &request, &host, err);
     if (result == 0 ||
         err->kind != ERROR_THROTTLED) /* else nothing was launched, and no look at EC2 is due */
-        note_effect(pass);
+        pass_note_effect(pass);
     if (result < 0)
         return launch_failed(pass, err);
     remember_found(pass, &host);
@@ -224,27 +223,17 @@ static int look_up(struct pass *pass, struct error *err)
     return 0;
 }
 
-static int rewrite_identity(struct pass *pass, const struct host *host, struct error *err)
+static int take_over(struct pass *pass, const struct host *host, struct error *err)
 {
-    const struct tee_tag tags[] = {
-        {"tee-deployment-id", pass->want->deployment_id},
-        {"tee-cluster-id", pass->options->config->cluster_id},
-        {"tee-namespace", pass->want->name_space},
-        {"tee-name", pass->want->name},
-        {NULL, NULL},
-    };
     if (strcmp(host->cluster_id, pass->options->config->cluster_id) == 0 &&
         strcmp(host->deployment_id, pass->want->deployment_id) == 0)
         return 0;
-    if (ports_of(pass)->tag_host(ports_of(pass)->ctx, host->id, tags, err) < 0)
-        return error_wrap(err, "tagging %s", host->id);
-    note_effect(pass);
-    return 0;
+    return pass_tag_identity(pass, host->id, err);
 }
 
 static int adopt(struct pass *pass, struct error *err)
 {
-    if (check_fence(pass, err) < 0)
+    if (pass_check_fence(pass, err) < 0)
         return -1;
     bool found = false;
     if (find_one(pass, FIND_FOR_ADOPTION, pass->want->deployment_id, &found, err) < 0)
@@ -256,7 +245,7 @@ static int adopt(struct pass *pass, struct error *err)
         return 0;
     }
     const struct host *host = &pass->memory->found;
-    if (rewrite_identity(pass, host, err) < 0)
+    if (take_over(pass, host, err) < 0)
         return -1;
     struct ledger *ledger = &pass->next.status.launch;
     ledger->instance_id = arena_strdup(&pass->arena, host->id);
@@ -270,7 +259,7 @@ static int adopt(struct pass *pass, struct error *err)
 
 static int record_halt(struct pass *pass, struct error *err)
 {
-    if (check_fence(pass, err) < 0)
+    if (pass_check_fence(pass, err) < 0)
         return -1;
     pass->next.status.launch.halted = (struct ledger_halt){.reason = pass->want->status.attestation.reason,
                                                            .generation = pass->want->generation,
@@ -281,10 +270,10 @@ static int record_halt(struct pass *pass, struct error *err)
 static int tag_retained(struct pass *pass, struct error *err)
 {
     const struct tee_tag tags[] = {{"tee-retained", "true"}, {NULL, NULL}};
-    if (check_fence(pass, err) < 0)
+    if (pass_check_fence(pass, err) < 0)
         return -1;
     int result = ports_of(pass)->tag_host(ports_of(pass)->ctx, pass->plan.host->id, tags, err);
-    note_effect(pass);
+    pass_note_effect(pass);
     return result < 0 ? error_wrap(err, "tagging %s as retained", pass->plan.host->id) : 0;
 }
 
@@ -293,11 +282,11 @@ static int change_state(struct pass *pass, int (*call)(void *, const char *, str
                         const char *event, struct error *err)
 {
     struct host host = *pass->plan.host; /* pass->seen changes below */
-    if (check_fence(pass, err) < 0)
+    if (pass_check_fence(pass, err) < 0)
         return -1;
     int result = call(ports_of(pass)->ctx, host.id, err);
     if (result == 0 || err->kind != ERROR_THROTTLED) /* else nothing went out */
-        note_effect(pass);
+        pass_note_effect(pass);
     if (result < 0 && err->kind == ERROR_ABSENT) { /* the next look finds out by look-ups */
         pass->memory->found.id[0] = '\0';
         return 0;
@@ -506,6 +495,7 @@ int effect_run(struct pass *pass, struct error *err)
         [PLAN_FIND_ADOPTABLE] = adopt,
         [PLAN_RECORD_HALT] = record_halt,
         [PLAN_TAG_RETAINED] = tag_retained,
+        [PLAN_RESTORE_IDENTITY] = effect_restore_identity,
         [PLAN_START] = start,
         [PLAN_STOP] = stop,
         [PLAN_TERMINATE] = terminate,

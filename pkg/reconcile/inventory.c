@@ -17,6 +17,17 @@ struct entry {
     bool is_changed;
 };
 
+struct changes {
+    char (*ids)[64];
+    size_t count;
+};
+
+static void changes_add(struct changes *changes, const char *deployment_id)
+{
+    changes->ids = mem_realloc(changes->ids, changes->count + 1, sizeof(changes->ids[0]));
+    snprintf(changes->ids[changes->count++], sizeof(changes->ids[0]), "%s", deployment_id);
+}
+
 struct inventory {
     pthread_mutex_t mutex;
     struct hmap by_id;
@@ -24,7 +35,8 @@ struct inventory {
     uint64_t mark;
     int64_t pass_begin_ms;
     int64_t completed_ms;
-    size_t live_count; /* at the end of the last complete pass */
+    size_t live_count;   /* at the end of the last complete pass */
+    struct changes left; /* deployment ids that a host no longer carries, until they are told */
 };
 
 const char *const host_state_names[6] = {"pending", "running",       "stopping",
@@ -45,6 +57,7 @@ struct inventory *inventory_free(struct inventory *inventory)
         return NULL;
     hmap_done(&inventory->by_id, free);
     hmap_done(&inventory->by_deployment, NULL);
+    free(inventory->left.ids);
     pthread_mutex_destroy(&inventory->mutex);
     free(inventory);
     return NULL;
@@ -82,7 +95,8 @@ static bool hosts_equal(const struct host *a, const struct host *b)
     return a->state == b->state && strcmp(a->private_ip, b->private_ip) == 0 &&
            strcmp(a->public_ip, b->public_ip) == 0 && a->launch_ms == b->launch_ms &&
            strcmp(a->deployment_id, b->deployment_id) == 0 && strcmp(a->launch_hash, b->launch_hash) == 0 &&
-           strcmp(a->cluster_id, b->cluster_id) == 0 && a->is_retained == b->is_retained;
+           strcmp(a->cluster_id, b->cluster_id) == 0 && a->name_digest == b->name_digest &&
+           a->is_retained == b->is_retained;
 }
 
 void inventory_put(struct inventory *inventory, const struct host *host, int64_t mono_ms)
@@ -99,6 +113,8 @@ void inventory_put(struct inventory *inventory, const struct host *host, int64_t
     } else {
         int64_t since_ms = entry->host.state == host->state ? entry->host.state_since_ms : mono_ms;
         entry->is_changed = entry->is_changed || !hosts_equal(&entry->host, host);
+        if (strcmp(entry->host.deployment_id, host->deployment_id) != 0)
+            changes_add(&inventory->left, entry->host.deployment_id);
         unlink_entry(inventory, entry);
         entry->host = *host;
         entry->host.state_since_ms = since_ms;
@@ -114,21 +130,17 @@ void inventory_abandon(struct inventory *inventory)
     inventory->pass_begin_ms = 0;
 }
 
-struct changes {
-    char (*ids)[64];
-    size_t count;
-};
-
-static void changes_add(struct changes *changes, const char *deployment_id)
+static struct changes take_left(struct inventory *inventory)
 {
-    changes->ids = mem_realloc(changes->ids, changes->count + 1, sizeof(changes->ids[0]));
-    snprintf(changes->ids[changes->count++], sizeof(changes->ids[0]), "%s", deployment_id);
+    struct changes left = inventory->left;
+    inventory->left = (struct changes){0};
+    return left;
 }
 
 static struct changes sweep(struct inventory *inventory)
 {
     LOCK_SCOPE(&inventory->mutex);
-    struct changes changes = {0};
+    struct changes changes = take_left(inventory);
     struct hmap_iter iter = {0};
     inventory->live_count = 0;
     while (hmap_next(&inventory->by_id, &iter)) {
@@ -160,7 +172,7 @@ void inventory_end(struct inventory *inventory, void (*changed)(void *ctx, const
 static struct changes take_changes(struct inventory *inventory)
 {
     LOCK_SCOPE(&inventory->mutex);
-    struct changes changes = {0};
+    struct changes changes = take_left(inventory);
     struct hmap_iter iter = {0};
     while (hmap_next(&inventory->by_id, &iter)) {
         struct entry *entry = iter.value;

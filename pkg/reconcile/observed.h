@@ -37,6 +37,7 @@ struct host {
     char deployment_id[64]; /* tag tee-deployment-id */
     char cluster_id[64];    /* tag tee-cluster-id */
     char launch_hash[80];   /* tag tee-launch-hash: v<hashVersion>-<hash> */
+    uint32_t name_digest;   /* of the tags tee-namespace and tee-name, identity.h; 0 = not told */
     bool is_retained;       /* tag tee-retained */
     bool is_spot;
     int64_t state_since_ms; /* monotonic: when we first saw this state */
@@ -69,6 +70,7 @@ struct memory {
     char last_error[256];       /* of the last pass, for the conditions; "" = none */
     char last_reason[32];
     int64_t adoption_looked_ms; /* monotonic; 0 = never */
+    int64_t identity_tried_ms;  /* monotonic: when tags were last put back; 0 = never */
 };
 
 /* How all objects together stand against their limits; see fleet.h. */

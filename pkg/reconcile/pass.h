@@ -44,6 +44,14 @@ enum { PASS_WAIT_MS = 1000 };
 MUST_CHECK int effect_run(struct pass *pass, struct error *err);
 /* PLAN_PREFLIGHT. */
 MUST_CHECK int effect_preflight(struct pass *pass, struct error *err);
+/* PLAN_RESTORE_IDENTITY. */
+MUST_CHECK int effect_restore_identity(struct pass *pass, struct error *err);
+/* Invariant 9: nothing that costs money is done on stale knowledge. The live object stays in pass->live. */
+MUST_CHECK int pass_check_fence(struct pass *pass, struct error *err);
+/* Sets the tags by which an instance is known for the object's. */
+MUST_CHECK int pass_tag_identity(struct pass *pass, const char *id, struct error *err);
+/* EC2 was changed: nothing is planned for the key until a look at EC2 that began later. */
+void pass_note_effect(struct pass *pass);
 void pass_observe(struct pass *pass);
 /* The key of the launch that would come next. */
 const char *pass_launch_key(struct pass *pass);

@@ -2,6 +2,7 @@
 #include "reconcile/plan.h"
 
 #include "base/cleanup.h"
+#include "reconcile/identity.h"
 #include "reconcile/ledger.h"
 
 #include <stdio.h>
@@ -16,9 +17,9 @@ enum {
 };
 
 const char *const plan_action_names[PLAN_ACTION_COUNT] = {
-    "none",  "add-finalizer", "remove-finalizer", "preflight",   "record-attempt",
-    "run",   "look-up",       "find-adoptable",   "record-halt", "tag-retained",
-    "start", "stop",          "terminate",        "attest",
+    "none",    "add-finalizer",  "remove-finalizer", "preflight",    "record-attempt",   "run",
+    "look-up", "find-adoptable", "record-halt",      "tag-retained", "restore-identity", "start",
+    "stop",    "terminate",      "attest",
 };
 
 static bool same(const char *a, const char *b)
@@ -314,6 +315,15 @@ static bool row_open_attempt(const struct plan_input *in, struct plan *ret)
     return true;
 }
 
+static bool row_identity(const struct plan_input *in, struct plan *ret)
+{
+    const struct host *host = observed_host(in->seen);
+    if (!host || !identity_is_to_restore(in, host))
+        return false;
+    *ret = act(5, PLAN_RESTORE_IDENTITY, host, NULL);
+    return true;
+}
+
 static bool row_stopped(const struct plan_input *in, struct plan *ret)
 {
     const struct host *host = observed_host(in->seen);
@@ -473,9 +483,9 @@ static void wake_for_preflight(const struct plan_input *in, struct plan *plan)
 struct plan plan_next(const struct plan_input *in)
 {
     static bool (*const rows[])(const struct plan_input *, struct plan *) = {
-        row_blind,      row_paused,       row_deleting, row_halted,   row_stalled, row_finalizer,
-        row_duplicates, row_open_attempt, row_stopped,  row_adopt,    row_launch,  row_drift,
-        row_start,      row_moving,       row_attest,   row_rejected, row_ready,
+        row_blind,      row_paused,       row_deleting, row_halted,  row_stalled,  row_finalizer,
+        row_duplicates, row_open_attempt, row_identity, row_stopped, row_adopt,    row_launch,
+        row_drift,      row_start,        row_moving,   row_attest,  row_rejected, row_ready,
     };
     struct plan plan = {0};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)

@@ -21,6 +21,7 @@ enum plan_action {
     PLAN_FIND_ADOPTABLE,
     PLAN_RECORD_HALT,
     PLAN_TAG_RETAINED,
+    PLAN_RESTORE_IDENTITY,
     PLAN_START,
     PLAN_STOP,
     PLAN_TERMINATE,
@@ -38,7 +39,7 @@ struct moment {
 struct plan {
     enum plan_action action;
     int row;                 /* of the state table; for traces */
-    const struct host *host; /* of START, STOP, TERMINATE, ATTEST, TAG_RETAINED */
+    const struct host *host; /* of START, STOP, TERMINATE, ATTEST and the two that tag */
     const char *why;         /* constant; Event reason for STOP and TERMINATE */
     int64_t look_again_ms;   /* delay; -1 = when something happens */
     bool is_blind;           /* row 0: too little is known to say anything in the status */

@@ -81,6 +81,25 @@ expect "what is retained stays" "running" state_of "$RETAINED"
 expect "another cluster's stays" "running" state_of "$FOREIGN"
 expect "an object's host stays" "running" state_of "$ONE"
 
+# Somebody edits the tags by which the host is known: they are put back, and nothing is launched or ended for it.
+probe() { AWS_ENDPOINT_URL_EC2=$SIM AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 "$BUILD/bin/ec2_probe" "$@"; }
+tag_of() { sim GET instances | jq -r --arg id "$ONE" --arg key "$1" '.instances[] | select(.id == $id) | .tags[$key]'; }
+is_tag() { [[ $(tag_of "$1") == "$2" ]]; }
+UID_OF_ONE=$(field one '{.metadata.uid}')
+LAUNCHES=$(asked_count)
+probe CreateTags "{\"ids\": [\"$ONE\"], \"tags\": {\"tee-deployment-id\": \"nitro-other\", \"tee-name\": \"other\"}}" >/dev/null
+wait_until 20 "the tags are put back" is_tag tee-deployment-id "nitro-$UID_OF_ONE" || true
+expect "an edited tee-deployment-id is put back" "nitro-$UID_OF_ONE" tag_of tee-deployment-id
+expect "an edited tee-name is put back" "one" tag_of tee-name
+expect "an Event tells it" "tee-deployment-id, tee-namespace or tee-name" kubectl get events.events.k8s.io -o "jsonpath={.items[?(@.reason=='IdentityRestored')].note}"
+end_process controller # forgets that it tried a moment ago
+start_sweeper
+probe CreateTags "{\"ids\": [\"$ONE\"], \"tags\": {\"tee-cluster-id\": \"\"}}" >/dev/null
+wait_until 40 "the cluster's id is put back" is_tag tee-cluster-id "$CLUSTER" || true
+expect "a removed tee-cluster-id is put back" "$CLUSTER" tag_of tee-cluster-id
+expect "the host runs on" "running" state_of "$ONE"
+expect "nothing was launched for it" "$LAUNCHES" asked_count
+
 # The objects are lost, as with a CRD that was deleted by force or a cluster that was restored from an old backup.
 end_process controller
 for name in one two; do

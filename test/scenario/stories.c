@@ -377,6 +377,23 @@ static void cluster_tag_edited(struct world *world)
     world_settle(world);
 }
 
+/* The host falls out of what is listed as ours, then under another object's id; then it bears another's name.
+ */
+static void tags_edited(struct world *world)
+{
+    up(world);
+    world_run(world, 360 * 1000);
+    world_say(world, "tee-cluster-id is removed");
+    world_host(world)->host.cluster_id[0] = '\0';
+    world_run(world, 300 * 1000);
+    world_say(world, "tee-deployment-id and tee-name are edited");
+    struct host *host = &world_host(world)->host;
+    snprintf(host->deployment_id, sizeof(host->deployment_id), "nitro-other");
+    host->name_digest = 1;
+    world_run(world, 900 * 1000);
+    world_settle(world);
+}
+
 static void replaced_on_change(struct world *world)
 {
     up(world);
@@ -557,6 +574,7 @@ static const struct story stories[] = {
     {"row-07-wants-stopped", wants_stopped_from_the_start, false},
     {"row-06-restored-with-status", restored_with_status, true},
     {"row-06-cluster-tag-edited", cluster_tag_edited, true},
+    {"row-05-tags-edited", tags_edited, false},
     {"row-08-adopted", adopted, false},
     {"row-09-capacity-short", capacity_short, false},
     {"row-09-budget-of-all", budget_of_all, false},

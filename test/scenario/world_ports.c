@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include "base/mem.h"
+#include "reconcile/identity.h"
 #include "status_oracle.h"
 
 #include <stdio.h>
@@ -461,6 +462,8 @@ static int tag_host(void *ctx, const char *id, const struct tee_tag *tags, struc
             snprintf(host->host.cluster_id, sizeof(host->host.cluster_id), "%s", tags->value);
         if (strcmp(tags->key, "tee-deployment-id") == 0)
             snprintf(host->host.deployment_id, sizeof(host->host.deployment_id), "%s", tags->value);
+        if (strcmp(tags->key, "tee-name") == 0)
+            host->host.name_digest = identity_digest("default", tags->value);
     }
     return end(world, "tag", err);
 }

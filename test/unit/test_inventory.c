@@ -62,6 +62,23 @@ static void test_passes(void **state)
     inventory_free(inventory);
 }
 
+/* Whoever lost a host to an edited tag is told, as well as whoever it names now. */
+static void test_another_id(void **state)
+{
+    (void)state;
+    struct inventory *inventory = inventory_new();
+    inventory_begin(inventory, 100);
+    put(inventory, "i-1", "d1", 110);
+    end_expecting(inventory, "d1 ");
+    inventory_begin(inventory, 200);
+    put(inventory, "i-1", "d2", 210);
+    end_expecting(inventory, "d1 d2 ");
+    inventory_begin(inventory, 300);
+    put(inventory, "i-1", "d2", 310);
+    end_expecting(inventory, "");
+    inventory_free(inventory);
+}
+
 /* Between passes only what moves is looked at: a change is told, and absence is concluded from nothing. */
 static void test_part(void **state)
 {
@@ -186,8 +203,9 @@ static void test_find(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_passes),      cmocka_unit_test(test_part),    cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_state_since), cmocka_unit_test(test_abandon), cmocka_unit_test(test_find),
+        cmocka_unit_test(test_passes),  cmocka_unit_test(test_part),        cmocka_unit_test(test_another_id),
+        cmocka_unit_test(test_changes), cmocka_unit_test(test_state_since), cmocka_unit_test(test_abandon),
+        cmocka_unit_test(test_find),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,53 @@
+/* See identity.h. */
+#include "reconcile/identity.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* FNV-1a, 32 bit: it is to notice a difference, not to withstand anybody. */
+static uint32_t mix(uint32_t hash, const char *text)
+{
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * UINT32_C(16777619);
+    return (hash ^ '/') * UINT32_C(16777619);
+}
+
+uint32_t identity_digest(const char *name_space, const char *name)
+{
+    uint32_t hash = mix(mix(UINT32_C(2166136261), name_space), name);
+    return hash ? hash : 1;
+}
+
+static void add_key(char *keys, const char *key)
+{
+    size_t len = strlen(keys);
+    snprintf(keys + len, IDENTITY_TEXT_MAX - len, "%s%s", len > 0 ? ", " : "", key);
+}
+
+bool identity_is_edited(const struct plan_input *in, const struct host *host,
+                        char ret_keys[IDENTITY_TEXT_MAX])
+{
+    const struct teedeployment *want = in->want;
+    ret_keys[0] = '\0';
+    if (!want->status.launch.instance_id || strcmp(want->status.launch.instance_id, host->id) != 0)
+        return false;
+    bool is_of_another = host->cluster_id[0] && strcmp(host->cluster_id, in->config->cluster_id) != 0;
+    if (is_of_another)
+        return false;
+    if (!host->cluster_id[0])
+        add_key(ret_keys, "tee-cluster-id");
+    if (strcmp(host->deployment_id, want->deployment_id) != 0)
+        add_key(ret_keys, "tee-deployment-id");
+    if (host->name_digest != 0 && host->name_digest != identity_digest(want->name_space, want->name))
+        add_key(ret_keys, "tee-namespace or tee-name");
+    return ret_keys[0] != '\0';
+}
+
+bool identity_is_to_restore(const struct plan_input *in, const struct host *host)
+{
+    char keys[IDENTITY_TEXT_MAX];
+    int64_t tried_ms = in->seen->memory->identity_tried_ms;
+    bool is_young = in->now.wall_ms - host->launch_ms <= IDENTITY_GRACE_MS;
+    bool was_tried = tried_ms > 0 && in->now.mono_ms - tried_ms < IDENTITY_AGAIN_MS;
+    return !is_young && !was_tried && !in->config->read_only && identity_is_edited(in, host, keys);
+}
