@@ -5,6 +5,7 @@ stories run side by side on one API server and no fault of one is felt by anothe
 account's real rights and takes its keys from the metadata service, as on an instance.
 """
 
+import atexit
 import http.client
 import json
 import os
@@ -12,6 +13,7 @@ import re
 import signal
 import ssl
 import subprocess
+import sys
 import threading
 import time
 
@@ -19,6 +21,17 @@ GROUP = "/apis/tee.dev/v1alpha1"
 DIGEST = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 ALIVE = ("pending", "running", "stopping", "stopped")
 STOP_SECONDS = 20
+
+
+def end_with_children():
+    """SIGTERM ends this process in an orderly way, and what was started by start() ends with it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def start(command, **how):
+    process = subprocess.Popen(command, **how)
+    atexit.register(end, process)
+    return process
 
 
 class Timeout(Exception):
@@ -85,7 +98,7 @@ class Sim:
     def __init__(self, build, folder, *flags):
         os.makedirs(folder, exist_ok=True)
         with open(f"{folder}/sim.log", "ab") as log:
-            self.process = subprocess.Popen([f"{build}/bin/tee-sim", "--state-dir", folder, *flags],
+            self.process = start([f"{build}/bin/tee-sim", "--state-dir", folder, *flags],
                 env={"PATH": "/usr/bin:/bin"}, stdout=subprocess.PIPE, stderr=log)
         self.about = json.loads(self.process.stdout.readline())
         self.local = threading.local()
@@ -154,7 +167,7 @@ class Controller:
             "--attestation-root", self.sim.about["root"], "--attestation-port", str(self.sim.about["attestationPort"]),
             "--metrics-bind-address", "0", "--health-probe-bind-address", "0", "--allow-unmeasured", *self.flags]
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(command, env=variables | self.environment | environment, stderr=log)
+            self.process = start(command, env=variables | self.environment | environment, stderr=log)
 
     def kill(self):
         """SIGKILL, and the lease is given up in its name: what is tested here is what it left, not the wait."""

@@ -64,10 +64,11 @@ class Stage:
 
 
 def main(work, plane, other_plane, *names):
+    ec2_stack.end_with_children()
     planes = [ec2_stack.Plane(plane), ec2_stack.Plane(other_plane)]
     traces = ec2_traces.Traces(planes)
     stages = [(Stage(name, planes, work, traces), STORIES[name]) for name in names or STORIES]
-    threads = [threading.Thread(target=stage.tell, args=(story,)) for stage, story in stages]
+    threads = [threading.Thread(target=stage.tell, args=(story,), daemon=True) for stage, story in stages]
     for thread in threads:
         thread.start()
     for thread in threads:
