@@ -199,6 +199,11 @@ static void tell_transitions(const struct pass *pass, const struct tee_status *s
                    condition_find(&status->conditions, "Attested")->message);
     if (has_become(pass, status, "Drifted", "SpecChanged"))
         pass_event(pass, "Normal", "DriftDetected", condition_find(&status->conditions, "Drifted")->message);
+    const struct condition *launched = condition_find(&pass->want->status.conditions, "HostLaunched");
+    const struct condition *now = condition_find(&status->conditions, "HostLaunched");
+    if (launched && now && strcmp(now->reason, "LaunchBudgetExhausted") == 0 &&
+        strcmp(launched->reason, now->reason) != 0)
+        pass_event(pass, "Warning", "LaunchFailed", now->message);
 }
 
 static int report(struct pass *pass, struct error *err)

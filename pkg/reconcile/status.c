@@ -168,6 +168,13 @@ static struct verdict no_capacity(const struct builder *builder)
                      in->effective->instance.instance_type, at)};
 }
 
+/* Why there is no next one says more than that there was one. */
+static bool is_host_lost(const struct plan_input *in)
+{
+    bool is_held = plan_wants_running(in) && plan_budget_is_spent(in);
+    return in->want->status.launch.instance_id && !is_held;
+}
+
 static struct verdict host_launched(const struct builder *builder)
 {
     const struct plan_input *in = builder->in;
@@ -182,7 +189,7 @@ static struct verdict host_launched(const struct builder *builder)
                                 "EC2 does not list the instance; it is looked up before it counts as gone"};
     case ATTEMPT_ENDING: return (struct verdict){"False", "HostLost", "The instance is shutting down"};
     case ATTEMPT_DEAD:
-        if (in->want->status.launch.instance_id)
+        if (is_host_lost(in))
             return (struct verdict){"False", "HostLost", "The instance was terminated"};
         break;
     case ATTEMPT_NONE:

@@ -3,7 +3,7 @@
 import os
 import time
 
-from ec2_stack import wait_until
+from ec2_stack import is_handled, wait_until
 
 # What a fleet of hundreds needs in minutes, and a default refuses (docs/behaviour.md section 4).
 PLENTY = ("--max-launches-per-hour-total", "10000", "--ec2-rate-share", "100")
@@ -111,11 +111,6 @@ def upgrade(stage):
     wait_until(30, "a new one is launched", lambda: story.sim.instances(newest))
     version = story.sim.instances(newest)[0]["tags"]["tee-launch-hash"][:3]
     stage.check(version == "v2-", "what is launched from now on bears the new version", version)
-
-
-def is_handled(item):
-    requested = item["metadata"].get("annotations", {}).get("tee.dev/reconcile-requested-at")
-    return item["status"].get("lastHandledReconcileAt") == requested
 
 
 def restore(stage):

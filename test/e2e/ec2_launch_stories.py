@@ -1,7 +1,10 @@
 """Stories about one launch: what EC2 does not show yet, tokens that are spent, and launches that always fail."""
 
-import ec2_stack
-from ec2_stack import condition, wait_until
+import datetime
+import re
+import time
+
+from ec2_stack import condition, is_handled, wait_until
 
 LAUNCHES_PER_HOUR = 6  # the default of --max-launches-per-hour
 
@@ -84,4 +87,53 @@ def has_code(story, code):
     return any(call.get("code") == code for call in story.sim.calls("RunInstances"))
 
 
-STORIES = (hidden, spent_tokens)
+def dying_hosts(stage):
+    """Each instance ends as soon as it runs, 20 times if it may: after six the breaker opens, and says until when.
+
+    Failing: a seventh instance within the hour, no time, or an Event a failure. Guard taken out: plan_budget_is_spent()
+    in row_launch() (pkg/reconcile/plan.c).
+    """
+    story = stage.story()
+    story.controller.start()
+    dying = story.create("dying")
+    is_open = lambda: condition(story.get("dying"), "HostLaunched")["reason"] == "LaunchBudgetExhausted"
+    for _ in range(20):
+        wait_until(30, "there is an instance, or there is none any more", lambda: story.sim.alive(dying) or is_open())
+        for one in story.sim.alive(dying):
+            story.sim.change(one["id"], terminate=True)
+        if is_open():
+            break
+    stage.check(is_open(), "the breaker is open", condition(story.get("dying"), "HostLaunched"))
+    for _ in range(3):  # whoever asks
+        story.request_reconcile("dying")
+        wait_until(20, "it was looked at", lambda: is_handled(story.get("dying")))
+    stage.check(len(story.sim.instances(dying)) == LAUNCHES_PER_HOUR, "six launches and no seventh", len(story.sim.instances(dying)))
+    message = condition(story.get("dying"), "HostLaunched")["message"]
+    shown = re.search(r"next launch not before (\S+Z);", message)
+    next_ms = datetime.datetime.fromisoformat(shown.group(1)).timestamp() - time.time() if shown else 0
+    stage.check(3400 < next_ms < 3600, "the time of the next launch is shown", message)
+    told = [event for event in story.events("LaunchFailed") if event["regarding"]["name"] == "dying"]
+    stage.check(len(told) == 1 and "series" not in told[0], "one Event, once", [event["note"] for event in told])
+
+
+def refused_launches(stage):
+    """EC2 has no capacity 20 times: each time the next attempt's time is shown, and one Event counts them; then it launches.
+
+    Failing: twenty Events, no time, or no launch in the end. Guard taken out: the series in event.c (pkg/kube).
+    """
+    story = stage.story()
+    story.controller.start()
+    story.sim.fault(action="RunInstances", code="InsufficientInstanceCapacity", count=20)
+    refused = story.create("refused")
+    for number in range(1, 21):
+        wait_until(20, f"refusal {number}", lambda: len(story.sim.calls("RunInstances")) >= number)
+        wait_until(20, "the time is shown", lambda: "next attempt at 20" in condition(story.get("refused"), "HostLaunched")["message"])
+        story.request_reconcile("refused")
+    wait_until(20, "the 21st is made", lambda: story.is_ready("refused"))
+    stage.check(len(story.sim.instances(refused)) == 1, "launched in the end, once", story.sim.instances(refused))
+    told = story.events("CapacityShort")
+    stage.check(len(told) == 1, "one Event", [event["note"] for event in told])
+    stage.check(told[0].get("series", {}).get("count", 0) > 1, "which counts", told[0].get("series"))
+
+
+STORIES = (hidden, spent_tokens, dying_hosts, refused_launches)

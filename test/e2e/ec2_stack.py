@@ -274,3 +274,9 @@ def is_ready(item):
     """Ready, as a judgement of the spec as it is now."""
     is_current = item and item.get("status", {}).get("observedGeneration") == item["metadata"]["generation"]
     return bool(is_current and condition(item, "Ready")["status"] == "True")
+
+
+def is_handled(item):
+    """The last request for a look was answered."""
+    requested = item["metadata"].get("annotations", {}).get("tee.dev/reconcile-requested-at")
+    return item.get("status", {}).get("lastHandledReconcileAt") == requested
