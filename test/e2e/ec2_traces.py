@@ -12,7 +12,7 @@ import threading
 import ec2_stack
 
 PATHS = ("/apis/tee.dev/v1alpha1/teedeployments", "/apis/events.k8s.io/v1/events")
-CONSOLE_SECRET = "hunter2-on-the-console"
+CONSOLE_SECRET = "hunter2-xyz"  # short, so that its name alone can give it away
 
 
 class Traces:
@@ -47,7 +47,8 @@ class Traces:
 
     def secrets(self):
         """By name. A key's id is none: it is on every request."""
-        found = {"console": CONSOLE_SECRET, "user data": "#tee-config-v1-begin", "user data in base64": encoded("#tee-config-v1-begin")}
+        found = {"console": CONSOLE_SECRET, "user data": "#tee-config-v1-begin", "its configuration": encoded('{"version":1,'),
+            "user data in base64": encoded("#!/bin/bash\n#tee-config-v1-begin\n")}
         for number, keys in enumerate(self.keys):
             found[f"secret key {number}"] = keys["SecretAccessKey"]
             found[f"session token {number}"] = keys["Token"]
@@ -56,7 +57,8 @@ class Traces:
         return found
 
     def search(self, stage):
-        """A secret anywhere fails, and so does a search that read nothing. Guard taken out: console_put_tail's striking out."""
+        """A secret anywhere fails, and so does a search that read nothing. Guards taken out: the
+        names of secrets in console.c (pkg/nitro); and user data was logged, by hand, in run_host()."""
         texts = self.read()
         size = sum(len(text) for text in texts)
         stage.check(self.versions > 20 and size > 10000, "there is something to search", f"{self.versions} versions, {size} bytes")
@@ -78,5 +80,5 @@ def open_watch(plane, path):
 
 
 def encoded(text):
-    """A piece that is in the base64 of anything that begins a line group with the text: whole groups of three bytes."""
+    """What the base64 of anything begins with that begins with the text: whole groups of three bytes."""
     return base64.b64encode(text[: len(text) // 3 * 3].encode()).decode()
