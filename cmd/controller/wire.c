@@ -140,12 +140,19 @@ static void note_provider(void *ctx, const char *provider)
     log_info(NULL, "AWS credentials were found", STR("provider", provider));
 }
 
+static void note_warning(void *ctx, const char *text)
+{
+    (void)ctx;
+    log_warn(NULL, "API server warned", STR("warning", text));
+}
+
 static void make_clients(struct controller *controller)
 {
     controller->identity = leader_identity_new();
     struct kube_client_options kube = {.config = &controller->kube_config,
                                        .clock = controller->clock,
                                        .agent_suffix = controller->identity,
+                                       .warn = note_warning,
                                        .observe = telemetry_observe_request,
                                        .ctx = controller};
     controller->kube = kube_client_new(&kube);

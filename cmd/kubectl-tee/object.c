@@ -123,11 +123,18 @@ static int explain(const struct kube_status *status, const char *name, struct er
     return error_wrap(err, TEE_PLURAL " \"%.80s\"", name);
 }
 
+/* On the error output, as kubectl has it. */
+static void warn(void *ctx, const char *text)
+{
+    const struct program *program = ctx;
+    fprintf(program->err, "Warning: %s\n", text);
+}
+
 static int get(struct program *program, const struct kube_config *config, const char *path,
                struct kube_status *status, struct buf *body, struct error *err)
 {
     const struct kube_client_options options = {
-        .config = config, .clock = program->clock, .agent_suffix = "kubectl-tee"};
+        .config = config, .clock = program->clock, .program = "kubectl-tee", .warn = warn, .ctx = program};
     const struct kube_request request = {
         .method = "GET", .path = path, .timeout_ms = REQUEST_TIMEOUT_MS, .ret_status = status};
     CLEANUP(kube_clientp) struct kube_client *client = kube_client_new(&options);

@@ -73,15 +73,20 @@ void http_response_done(struct http_response *response)
     buf_done(&response->body);
 }
 
-const char *http_client_get_header(const struct http_client *client, const char *name)
+const char *http_client_get_nth_header(const struct http_client *client, const char *name, size_t index)
 {
     size_t len = strlen(name);
     for (size_t i = 0; i < client->header_count; i++) {
         const char *header = client->headers[i];
-        if (strncasecmp(header, name, len) == 0 && header[len] == ':')
+        if (strncasecmp(header, name, len) == 0 && header[len] == ':' && index-- == 0)
             return header + len + 1 + strspn(header + len + 1, " \t");
     }
     return NULL;
+}
+
+const char *http_client_get_header(const struct http_client *client, const char *name)
+{
+    return http_client_get_nth_header(client, name, 0);
 }
 
 static int64_t now_mono_ms(void)

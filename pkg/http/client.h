@@ -74,6 +74,8 @@ void http_response_done(struct http_response *response);
 /* A header of the last response of this client by case-insensitive name, borrowed until the next call, or
  * NULL. */
 const char *http_client_get_header(const struct http_client *client, const char *name);
+/* Of headers that come more than once: the one with this index, from 0. */
+const char *http_client_get_nth_header(const struct http_client *client, const char *name, size_t index);
 
 /* host[:port][/path] as in a URL: an address of 127.0.0.0/8, [::1] or localhost, and no name that looks so.
  */

@@ -1,14 +1,15 @@
 /* The pool is a stack, so that light load stays on few connections. */
 #include "kube/client.h"
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/url.h"
+#include "kube/warnings.h"
 
 #include <string.h>
 
 enum {
     POOL_SIZE = 16,
+    MAX_HEADERS = 4 + 64, /* ours, and those of impersonation.h */
     DEFAULT_TIMEOUT_MS = 30000,
     CONNECT_TIMEOUT_MS = 10000,
     DEFAULT_MAX_BYTES = 4 * 1024 * 1024
@@ -19,6 +20,7 @@ struct kube_client {
     struct kube_credentials *credentials;
     char *agent_header;
     pthread_mutex_t mutex;
+    struct warnings warnings;
     struct http_client *pool[POOL_SIZE];
     size_t pool_count;
 };
@@ -26,13 +28,15 @@ struct kube_client {
 struct kube_client *kube_client_new(const struct kube_client_options *options)
 {
     struct kube_client *client = mem_calloc(1, sizeof(*client));
+    const char *program = options->program ? options->program : "tee-controller";
     const char *suffix = options->agent_suffix;
     client->options = *options;
-    client->options.agent_suffix = NULL;
+    client->options.program = client->options.agent_suffix = NULL;
     client->credentials = kube_credentials_new(options->config, options->clock);
-    client->agent_header = mem_printf("User-Agent: tee-controller/%s (linux/amd64)%s%s", TEE_VERSION,
+    client->agent_header = mem_printf("User-Agent: %s/%s (linux/amd64)%s%s", program, TEE_VERSION,
                                       suffix ? " " : "", suffix ? suffix : "");
     mutex_init(&client->mutex);
+    warnings_init(&client->warnings);
     return client;
 }
 
@@ -43,6 +47,7 @@ struct kube_client *kube_client_free(struct kube_client *client)
     for (size_t i = 0; i < client->pool_count; i++)
         http_client_free(client->pool[i]);
     kube_credentials_free(client->credentials);
+    warnings_done(&client->warnings);
     pthread_mutex_destroy(&client->mutex);
     free(client->agent_header);
     free(client);
@@ -85,13 +90,16 @@ static int send_once(struct exchange *exchange, struct error *err)
     CLEANUP(freep)
     char *content_type = request->content_type ? mem_printf("Content-Type: %s", request->content_type) : NULL;
     CLEANUP(freep) char *token = auth->token ? mem_printf("Authorization: Bearer %s", auth->token) : NULL;
-    const char *headers[5] = {"Accept: application/json;drop=metadata.managedFields, application/json",
-                              exchange->client->agent_header};
+    const char *headers[MAX_HEADERS + 1] = {
+        "Accept: application/json;drop=metadata.managedFields, application/json",
+        exchange->client->agent_header};
     size_t count = 2;
     if (content_type)
         headers[count++] = content_type;
     if (token)
         headers[count++] = token;
+    for (char **line = config->impersonation; line && *line && count < MAX_HEADERS; line++)
+        headers[count++] = *line;
     const struct http_tls tls = {.ca_pem = auth->ca_pem,
                                  .cert_pem = auth->cert_pem,
                                  .key_pem = auth->key_pem,
@@ -132,12 +140,21 @@ static int send_observed(struct exchange *exchange, struct error *err)
     return result;
 }
 
-static void log_warning(const struct exchange *exchange)
+static bool is_new_warning(struct kube_client *client, const char *header, char ret_text[WARNING_SIZE])
 {
-    const char *warning = http_client_get_header(exchange->http, "Warning");
-    if (warning)
-        log_debug(NULL, "API server warned", STR("warning", warning),
-                  STR("method", exchange->request->method));
+    LOCK_SCOPE(&client->mutex);
+    return warnings_take(&client->warnings, header, ret_text);
+}
+
+static void tell_warnings(const struct exchange *exchange)
+{
+    struct kube_client *client = exchange->client;
+    const char *header = NULL;
+    for (size_t i = 0; (header = http_client_get_nth_header(exchange->http, "Warning", i)); i++) {
+        char text[WARNING_SIZE];
+        if (client->options.warn && is_new_warning(client, header, text))
+            client->options.warn(client->options.ctx, text);
+    }
 }
 
 static int finish(struct exchange *exchange, struct buf *ret_body, struct kube_status *status,
@@ -145,7 +162,7 @@ static int finish(struct exchange *exchange, struct buf *ret_body, struct kube_s
 {
     const struct http_response *response = &exchange->response;
     const struct buf *body = &response->body;
-    log_warning(exchange);
+    tell_warnings(exchange);
     if (response->status >= 200 && response->status < 300) {
         if (ret_body && buf_append(ret_body, buf_text(body), body->len) < 0)
             return error_set(err, ERROR_INVALID, "BodyTooLarge", "the answer is larger than %zu bytes",

@@ -3,10 +3,10 @@
  * Model: kube_perform() sends one request with our credentials and turns every answer but 2xx into an error
  * (status.h). Connections are kept in a pool of HTTP clients that grows with the number of threads that ask
  * at the same time. A 401 is repeated once with credentials read anew. There are no other repeats: the caller
- * decides. kube_get(), kube_patch() and the path helpers are the forms that are used most.
- * Threads: any.   Ownership: a request borrows all; answers go into the caller's buf.
- * Limits: 4 MiB an answer unless the request says otherwise; 16 idle connections.
- * Errors: status.h's, http/client.h's, and credentials.h's at the first use. */
+ * decides. What the server warns of is told once, see warnings.h. kube_get(), kube_patch() and the path
+ * helpers are the forms that are used most. Threads: any.   Ownership: a request borrows all; answers go into
+ * the caller's buf. Limits: 4 MiB an answer unless the request says otherwise; 16 idle connections. Errors:
+ * status.h's, http/client.h's, and credentials.h's at the first use. */
 #ifndef TEE_KUBE_CLIENT_H
 #define TEE_KUBE_CLIENT_H
 
@@ -21,7 +21,10 @@ struct kube_client;
 struct kube_client_options {
     const struct kube_config *config; /* borrowed */
     const struct clock *clock;
+    const char *program;      /* as User-Agent begins; NULL = tee-controller */
     const char *agent_suffix; /* NULL, or what follows in User-Agent: who we are for the audit log */
+    /* Called with the text of each Warning header (code 299), once for each text. May be NULL. */
+    void (*warn)(void *ctx, const char *text);
     /* Called after each answer, for the metrics; code 0 = none came. May be NULL. */
     void (*observe)(void *ctx, const char *method, int code, int64_t duration_ms);
     void *ctx;

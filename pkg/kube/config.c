@@ -5,6 +5,7 @@
 #include "base/encoding.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "kube/impersonation.h"
 #include "kube/yaml_tree.h"
 
 #include <string.h>
@@ -209,13 +210,10 @@ static int refuse_unsupported(const struct entry *entry, struct error *err)
     } refused[] = {
         {"exec", "is not supported; give this user a token, tokenFile or client certificate instead"},
         {"auth-provider",
-         "is not supported; give this user a token, tokenFile or client certificate instead"},
+         "is not supported; Kubernetes replaced it by exec, of which we know token, tokenFile and client "
+         "certificate"},
         {"username", "is not supported; Kubernetes dropped passwords, use a token or client certificate"},
         {"password", "is not supported; Kubernetes dropped passwords, use a token or client certificate"},
-        {"as", "is not supported; use a user that has the rights itself"},
-        {"as-uid", "is not supported; use a user that has the rights itself"},
-        {"as-groups", "is not supported; use a user that has the rights itself"},
-        {"as-user-extra", "is not supported; use a user that has the rights itself"},
     };
     for (size_t i = 0; i < ARRAY_LEN(refused); i++)
         if (yaml_is_present(yaml_get_member(entry->value, refused[i].field)))
@@ -236,6 +234,8 @@ static int load_user(const struct entry *entry, struct kube_config *config, stru
     bool has_key = config->key_pem || config->key_file;
     if (has_cert != has_key)
         return entry_error(entry, has_cert ? "client-key" : "client-certificate", "is missing", err);
+    if (impersonation_decode(entry->value, &config->impersonation, err) < 0)
+        return error_wrap(err, "kubeconfig %s: user '%s'", entry->path, entry->name);
     return 0;
 }
 
@@ -352,5 +352,6 @@ void kube_config_done(struct kube_config *config)
                            config->key_file, config->key_pem,   config->token,           config->token_file};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         free(texts[i]);
+    impersonation_free(config->impersonation);
     *config = (struct kube_config){0};
 }

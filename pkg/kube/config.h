@@ -4,8 +4,8 @@
  * the pod's service account; ~/.kube/config. In a path list the first file that has an entry
  * (current-context, or a context, cluster or user of a name) wins the whole entry, missing files are skipped,
  * and relative paths are relative to the file they are written in. Embedded data win over files. exec and
- * auth-provider users are refused, as are username/password and impersonation: nothing that changes who we
- * are is ignored silently. Token, certificate and key files are only named here; credentials.h reads them.
+ * auth-provider users are refused, as is username/password: nothing that changes who we are is ignored
+ * silently. Token, certificate and key files are only named here; credentials.h reads them.
  * Threads: none.   Ownership: the result owns its texts, kube_config_done() frees them.
  * Limits: 1 MiB a file, 16 files.   Errors: ERROR_INVALID and file.h's; each names file and field. */
 #ifndef TEE_KUBE_CONFIG_H
@@ -28,7 +28,8 @@ struct kube_config {
     char *key_file;
     char *key_pem;
     char *token;
-    char *token_file; /* wins over token, which is what to use while the file cannot be read */
+    char *token_file;     /* wins over token, which is what to use while the file cannot be read */
+    char **impersonation; /* header lines, see impersonation.h */
     bool insecure_skip_verify;
 };
 

@@ -147,9 +147,33 @@ struct yaml_value yaml_get_item(struct yaml_value sequence, size_t index)
     return make(sequence.tree, get_node(sequence)->data.sequence.items.start[index]);
 }
 
+const char *yaml_get_key(struct yaml_value map, size_t index, struct yaml_value *ret_value)
+{
+    yaml_node_t *node = get_node(map);
+    if (!node || node->type != YAML_MAPPING_NODE)
+        return NULL;
+    if (index >= (size_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start))
+        return NULL;
+    const yaml_node_pair_t *pair = &node->data.mapping.pairs.start[index];
+    *ret_value = make(map.tree, pair->value);
+    return yaml_get_text((struct yaml_value){.tree = map.tree, .node = pair->key});
+}
+
 bool yaml_is_present(struct yaml_value value)
 {
     return value.node > 0;
+}
+
+bool yaml_is_sequence(struct yaml_value value)
+{
+    yaml_node_t *node = get_node(value);
+    return node && node->type == YAML_SEQUENCE_NODE;
+}
+
+bool yaml_is_map(struct yaml_value value)
+{
+    yaml_node_t *node = get_node(value);
+    return node && node->type == YAML_MAPPING_NODE;
 }
 
 const char *yaml_get_text(struct yaml_value value)

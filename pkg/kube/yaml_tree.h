@@ -28,7 +28,12 @@ struct yaml_value yaml_get_member(struct yaml_value map, const char *key);
 /* Of a sequence. */
 size_t yaml_get_count(struct yaml_value sequence);
 struct yaml_value yaml_get_item(struct yaml_value sequence, size_t index);
+/* Of a map: the index-th key, in the order of the text, and its value; NULL past the last or if it is no
+ * text. */
+const char *yaml_get_key(struct yaml_value map, size_t index, struct yaml_value *ret_value);
 bool yaml_is_present(struct yaml_value value);
+bool yaml_is_sequence(struct yaml_value value);
+bool yaml_is_map(struct yaml_value value);
 /* NULL unless it is a scalar that holds no NUL. */
 const char *yaml_get_text(struct yaml_value value);
 

@@ -44,6 +44,16 @@ static void observe(void *ctx, const char *method, int code, int64_t duration_ms
     observed->last_code = code;
 }
 
+/* What was warned of, one text a line. */
+static char warned[1024];
+
+static void note_warning(void *ctx, const char *text)
+{
+    (void)ctx;
+    size_t len = strlen(warned);
+    snprintf(warned + len, sizeof(warned) - len, "%s\n", text);
+}
+
 struct bed {
     struct script script;
     struct fake_api *api;
@@ -60,6 +70,7 @@ static void bed_init(struct bed *bed, const struct fake_reply *replies, size_t c
     bed->client = kube_client_new(&(struct kube_client_options){.config = &bed->config,
                                                                 .clock = clock_real(),
                                                                 .agent_suffix = "me",
+                                                                .warn = note_warning,
                                                                 .observe = observe,
                                                                 .ctx = &bed->observed});
 }
@@ -103,6 +114,46 @@ static void test_what_is_sent(void **state)
         assert_non_null(strstr(first, parts[i]));
     assert_null(strstr(fake_api_get_request(bed.api, 1), "Content-Type"));
     assert_int_equal(bed.observed.calls, 2);
+    bed_done(&bed);
+}
+
+static void test_another_program_as_another_user(void **state)
+{
+    (void)state;
+    const struct fake_reply replies[] = {{200, "{}", NULL, FAKE_WHOLE}};
+    char *lines[] = {(char *)"Impersonate-User: jane", (char *)"Impersonate-Group: a", NULL};
+    struct bed bed;
+    struct error err = {0};
+    bed_init(&bed, replies, ARRAY_LEN(replies));
+    const struct kube_config config = {.server = bed.config.server, .impersonation = lines};
+    struct kube_client *client = kube_client_new(
+        &(struct kube_client_options){.config = &config, .clock = clock_real(), .program = "kubectl-tee"});
+    assert_int_equal(kube_get(client, "/x", 1000, NULL, &err), 0);
+    const char *request = fake_api_get_request(bed.api, 0);
+    assert_non_null(strstr(request, "\r\nUser-Agent: kubectl-tee/" TEE_VERSION " (linux/amd64)\r\n"));
+    assert_non_null(strstr(request, "\r\nImpersonate-User: jane\r\n"));
+    assert_non_null(strstr(request, "\r\nImpersonate-Group: a\r\n"));
+    kube_client_free(client);
+    bed_done(&bed);
+}
+
+static void test_each_warning_is_told_once(void **state)
+{
+    (void)state;
+    static const char two[] = "Warning: 299 - \"old \\\"v1\\\"\"\r\nWarning: 299 - \"tab\there\"\r\n";
+    static const char other[] = "Warning: 199 - \"another code\"\r\nWarning: 299 - \"cut\r\n"
+                                "Warning: 299 - \"\"\r\nwarning: 299 x \"third\" \"date\"\r\n";
+    const struct fake_reply replies[] = {{200, "{}", two, FAKE_WHOLE},
+                                         {200, "{}", two, FAKE_WHOLE},
+                                         {404, "", other, FAKE_WHOLE},
+                                         {200, "{}", NULL, FAKE_WHOLE}};
+    struct bed bed;
+    struct error err = {0};
+    bed_init(&bed, replies, ARRAY_LEN(replies));
+    *warned = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(replies); i++)
+        assert_int_equal(kube_get(bed.client, "/x", 1000, NULL, &err), i == 2 ? -1 : 0);
+    assert_string_equal(warned, "old \"v1\"\ntab here\nthird\n");
     bed_done(&bed);
 }
 
@@ -250,6 +301,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_sent),
+        cmocka_unit_test(test_another_program_as_another_user),
+        cmocka_unit_test(test_each_warning_is_told_once),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_401_reads_the_token_anew_once),
         cmocka_unit_test(test_paths),

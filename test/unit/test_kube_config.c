@@ -101,9 +101,16 @@ static void test_refused(void **state)
         {HEAD CLUSTER, "there is no user 'u'"},
         {HEAD CLUSTER "users: [{name: u, user: {exec: {command: aws}}}]", "user 'u': exec is not supported"},
         {HEAD CLUSTER "users: [{name: u, user: {auth-provider: {name: oidc}}}]",
-         "auth-provider is not supported"},
+         "auth-provider is not supported; Kubernetes replaced it by exec"},
         {HEAD CLUSTER "users: [{name: u, user: {username: me}}]", "username is not supported"},
-        {HEAD CLUSTER "users: [{name: u, user: {as: root}}]", "as is not supported"},
+        {HEAD CLUSTER "users: [{name: u, user: {as: [root]}}]", "user 'u': as must be text"},
+        {HEAD CLUSTER "users: [{name: u, user: {as: \"a\\nb\"}}]", "as holds a control character"},
+        {HEAD CLUSTER "users: [{name: u, user: {as-uid: '7'}}]", "as is missing"},
+        {HEAD CLUSTER "users: [{name: u, user: {as: a, as-groups: g}}]", "as-groups must be a list"},
+        {HEAD CLUSTER "users: [{name: u, user: {as: a, as-groups: [[]]}}]", "as-groups must be text"},
+        {HEAD CLUSTER "users: [{name: u, user: {as: a, as-user-extra: [x]}}]", "as-user-extra must be a map"},
+        {HEAD CLUSTER "users: [{name: u, user: {as: a, as-user-extra: {'': [x]}}}]",
+         "has a key that is empty"},
         {HEAD CLUSTER "users: [{name: u, user: {tokenFile: nope}}]", "tokenFile names a file"},
         {HEAD CLUSTER "users: [{name: u, user: {token: \"a\\nb\"}}]", "token holds a line end"},
         {HEAD CLUSTER "users: [{name: u, user: {client-certificate-data: LS0tLS1CRUdJTiBYLS0tLS0=}}]",
@@ -222,6 +229,31 @@ static void test_home(void **state)
     kube_config_done(&config);
 }
 
+static void test_impersonation(void **state)
+{
+    (void)state;
+    static const char *const expected[] = {
+        "Impersonate-User: jane",           "Impersonate-Uid: 7",     "Impersonate-Group: a",
+        "Impersonate-Group: system:b",      "Impersonate-Extra-x: 1", "Impersonate-Extra-acme.org%2Fy: 2",
+        "Impersonate-Extra-acme.org%2Fy: 3"};
+    CLEANUP(freep) char *path = path_of("a");
+    struct env env = {0};
+    struct kube_config_source source = {.kubeconfig = path, .get_env = get_env, .ctx = &env};
+    struct kube_config config = {0};
+    struct error err = {0};
+    put_file("a", HEAD CLUSTER "users: [{name: u, user: {as: jane, as-uid: '7', as-groups: [a, 'system:b'],"
+                               " as-user-extra: {x: ['1'], acme.org/y: ['2', '3']}}}]");
+    assert_int_equal(kube_config_load(&source, &config, &err), 0);
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++)
+        assert_string_equal(config.impersonation[i], expected[i]);
+    assert_null(config.impersonation[ARRAY_LEN(expected)]);
+    kube_config_done(&config);
+    put_file("a", HEAD CLUSTER "users: [{name: u, user: {}}]");
+    assert_int_equal(kube_config_load(&source, &config, &err), 0);
+    assert_null(config.impersonation);
+    kube_config_done(&config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_first_file_wins),
         cmocka_unit_test(test_service_account),
         cmocka_unit_test(test_home),
+        cmocka_unit_test(test_impersonation),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
