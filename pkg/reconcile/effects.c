@@ -299,11 +299,28 @@ static int change_state(struct pass *pass, int (*call)(void *, const char *, str
     return 0;
 }
 
+/* EC2 has no room where the host lies: asked for again when that is forgotten, and not by launches either. */
+static int start_is_short(struct pass *pass, const struct host *host, struct error *err)
+{
+    struct memory *memory = pass->memory;
+    capacity_note(pass->capacity, host->type, host->subnet_id, pass->now.mono_ms);
+    memory->start_not_before_ms = pass->now.mono_ms + CAPACITY_SHORT_MS;
+    snprintf(memory->start_error, sizeof(memory->start_error), "%.*s", (int)sizeof(memory->start_error) - 1,
+             err->text);
+    pass->plan.look_again_ms = CAPACITY_SHORT_MS;
+    pass_event(pass, "Warning", "CapacityShort", err->text);
+    error_clear(err);
+    return 0;
+}
+
 static int start(struct pass *pass, struct error *err)
 {
+    const struct host host = *pass->plan.host;
     /* A new boot is another enclave, even if EC2 were to show the old launch time for a while. */
     pass->next.status.launch.policy_hash = NULL;
-    return change_state(pass, ports_of(pass)->start_host, "Started", err);
+    if (change_state(pass, ports_of(pass)->start_host, "Started", err) == 0)
+        return 0;
+    return err->kind == ERROR_CAPACITY ? start_is_short(pass, &host, err) : -1;
 }
 
 static int stop(struct pass *pass, struct error *err)

@@ -85,11 +85,26 @@ static const char *running_text(const struct builder *builder, const char *text)
     return arena_printf(builder->arena, "%s; its security groups must admit TCP %s", text, list);
 }
 
+/* A stopped host that should run, and that EC2 has no room for. */
+static struct verdict start_is_short(const struct builder *builder)
+{
+    const struct plan_input *in = builder->in;
+    const struct memory *memory = in->seen->memory;
+    char at[TIME_TEXT_SIZE];
+    time_format(in->now.wall_ms + memory->start_not_before_ms - in->now.mono_ms, at);
+    return (struct verdict){"False", "InsufficientCapacity",
+                            arena_printf(builder->arena,
+                                         "Instance %s cannot be started: %s; next attempt at %s",
+                                         builder->host->id, memory->start_error, at)};
+}
+
 static struct verdict host_by_state(const struct builder *builder)
 {
     const struct host *host = builder->host;
     const char *text =
         arena_printf(builder->arena, "Instance %s is %s", host->id, host_state_names[host->state]);
+    if (host->state == HOST_STOPPED && plan_wants_running(builder->in) && plan_start_is_held(builder->in))
+        return start_is_short(builder);
     switch (host->state) {
     case HOST_RUNNING: return (struct verdict){"True", "Running", running_text(builder, text)};
     case HOST_PENDING: return (struct verdict){"False", "Pending", text};

@@ -245,6 +245,15 @@ wait_until 20 "the lack of capacity is shown" is short "$(condition HostLaunched
 # The place is left alone for three minutes, unless somebody asks.
 kubectl annotate teedeployment short "tee.dev/reconcile-requested-at=now" >/dev/null
 expect "lack of capacity is not terminal" "met" kubectl wait --for=condition=Ready teedeployment/short --timeout=60s
+want_state() { kubectl patch teedeployment "$1" --type merge -p "{\"spec\": {\"desiredState\": \"$2\"}}" >/dev/null; }
+want_state short Stopped
+wait_until 20 "it is stopped" is short "$(condition Ready reason)" Stopped
+sim POST faults '{"action":"StartInstances","count":1,"code":"InsufficientInstanceCapacity"}' >/dev/null
+want_state short Running
+wait_until 20 "a start finds no capacity" is short "$(condition HostLaunched reason)" InsufficientCapacity || true
+expect "no capacity for a start: shown, with the next attempt" "next attempt at" field short "$(condition HostLaunched message)"
+kubectl annotate --overwrite teedeployment short "tee.dev/reconcile-requested-at=$(date -u +%FT%T.%NZ)" >/dev/null
+expect "asked for at once: it starts" "met" kubectl wait --for=condition=Ready teedeployment/short --timeout=60s
 # with_type NAME TYPE: the sample under another name and type
 with_type() {
   kubectl apply --dry-run=client -o json -f "$SAMPLE" |

@@ -170,11 +170,26 @@ static void preflight_shared(struct world *world)
     world_settle(world);
 }
 
+/* Not terminal, and the host is kept: its disk may matter to somebody. */
+static void start_short(struct world *world)
+{
+    up(world);
+    world_say(world, "stopped");
+    world_apply(world, "a", stopped);
+    world_settle(world);
+    world_say(world, "started, and EC2 has no room");
+    world->start_short_count = 2;
+    world_apply(world, "a", running);
+    world_run(world, 30 * 1000);
+    world_settle(world);
+}
+
 const struct story launch_stories[LAUNCH_STORIES] = {
     {"row-09-capacity-short", capacity_short, false},
     {"row-09-budget-of-all", budget_of_all, false},
     {"row-09-instances-of-all", instances_of_all, false},
     {"row-09-capacity-of-others", capacity_of_others, false},
+    {"row-11-start-short", start_short, false},
     {"row-09-refused", launch_refused, false},
     {"row-09-throttled", launch_throttled, false},
     {"row-09-denied", launch_denied, false},

@@ -46,6 +46,7 @@ struct world {
     size_t host_count;
     const char *run_error; /* "Kind:Reason" for the next RunInstances calls, NULL = none */
     int run_error_count;
+    int start_short_count;     /* StartInstances calls that find no capacity */
     const char *dry_run_error; /* code that dry runs are answered with, NULL = none */
     int dry_run_error_count;
     uint64_t keys; /* whose credentials are in use */

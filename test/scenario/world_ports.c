@@ -382,6 +382,14 @@ static int change(struct world *world, const char *what, const char *id, struct 
 
 static int start_host(void *ctx, const char *id, struct error *err)
 {
+    struct world *world = ctx;
+    if (world->start_short_count > 0) {
+        if (begin(world, "start", err) < 0)
+            return -1;
+        world->start_short_count--;
+        world_line(world, "start of %s is refused: InsufficientInstanceCapacity", id);
+        return refusal("InsufficientInstanceCapacity", err);
+    }
     return change(ctx, "start", id, err);
 }
 
