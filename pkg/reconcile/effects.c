@@ -189,6 +189,14 @@ static bool is_for_us(const struct pass *pass, enum find_by by, const struct hos
            strcmp(host->cluster_id, pass->options->config->cluster_id) == 0 || has_our_token(pass, host);
 }
 
+/* EC2 shows a terminated host for an hour: one of an earlier attempt says nothing of this one. */
+static bool is_past(const struct ledger *ledger, const struct host *host)
+{
+    bool is_named = ledger->instance_id && strcmp(ledger->instance_id, host->id) == 0;
+    bool has_token = ledger->token && strcmp(ledger->token, host->token) == 0;
+    return !host_is_live(host) && !is_named && !has_token;
+}
+
 /* Asks EC2 one thing; the best host found goes into the memory. */
 static int find_one(struct pass *pass, enum find_by by, const char *value, bool *ret_found, struct error *err)
 {
@@ -198,7 +206,8 @@ static int find_one(struct pass *pass, enum find_by by, const char *value, bool 
     if (ports_of(pass)->find_hosts(ports_of(pass)->ctx, &request, hosts, &count, err) < 0)
         return error_wrap(err, "looking up '%s'", value);
     for (size_t i = 0; i < count; i++)
-        if (is_for_us(pass, by, &hosts[i]) && (!*ret_found || host_is_live(&hosts[i]))) {
+        if (is_for_us(pass, by, &hosts[i]) && !is_past(&pass->want->status.launch, &hosts[i]) &&
+            (!*ret_found || host_is_live(&hosts[i]))) {
             remember_found(pass, &hosts[i]);
             *ret_found = true;
         }

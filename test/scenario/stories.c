@@ -104,6 +104,18 @@ static void deleted_while_launching(struct world *world)
     delete_and_settle(world);
 }
 
+/* The terminated host of the first attempt is still shown: it says nothing of the second. */
+static void deleted_after_an_earlier_host(struct world *world)
+{
+    up(world);
+    world->run_error = "IdempotentParameterMismatch";
+    world->run_error_count = 1;
+    world_end_host(world, world_host(world));
+    world_run(world, 60 * 1000);
+    delete_and_settle(world);
+    world_run(world, 600 * 1000);
+}
+
 static void retained(struct world *world)
 {
     world_apply(world, "a", "{" IMAGE ",\"deletionPolicy\":\"Retain\"}");
@@ -391,6 +403,7 @@ static const struct story stories[] = {
     {"row-01-paused", paused, false},
     {"row-02-deleted-before-launch", deleted_before_launch, false},
     {"row-02-deleted-while-launching", deleted_while_launching, false},
+    {"row-02-deleted-after-an-earlier-host", deleted_after_an_earlier_host, true},
     {"row-02-retained", retained, false},
     {"row-03-invalid", invalid_spec, false},
     {"row-03-deployment-id-taken", deployment_id_taken, false},
