@@ -3,6 +3,7 @@
 #include "controller.h"
 #include "launch_parts.h"
 #include "nitro/console.h"
+#include "reconcile/drift.h"
 #include "reconcile/identity.h"
 
 #include <stdio.h>
@@ -46,6 +47,10 @@ static void host_from(const struct ec2_instance *instance, struct host *host)
     const char *name_space = ec2_instance_tag(instance, "tee-namespace");
     const char *name = ec2_instance_tag(instance, "tee-name");
     host->name_digest = identity_digest(name_space ? name_space : "", name ? name : "");
+    host->group_digest = instance->security_group_count == 0
+                             ? 0
+                             : drift_group_digest((const char *const *)instance->security_group_ids,
+                                                  instance->security_group_count);
     host->is_retained = ec2_instance_tag(instance, "tee-retained") != NULL;
     host->is_spot = instance->lifecycle && strcmp(instance->lifecycle, "spot") == 0;
 }

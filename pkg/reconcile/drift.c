@@ -1,6 +1,8 @@
 /* See drift.h. */
 #include "reconcile/drift.h"
 
+#include "base/fnv.h"
+
 #include <string.h>
 
 /* The field as the spec has it, against what the instance is; "" where they agree or one of them is not said.
@@ -18,6 +20,23 @@ static const char *compare_subnet(const struct plan_input *in, struct arena *are
         return "";
     return arena_printf(arena, "spec.instance.subnetIDs no longer lists %s, where the instance is; ",
                         host->subnet_id);
+}
+
+uint32_t drift_group_digest(const char *const *ids, size_t count)
+{
+    uint32_t sum = 1;
+    for (size_t i = 0; i < count; i++)
+        sum += fnv32(FNV32_START, ids[i]);
+    return sum ? sum : 1;
+}
+
+bool drift_has_other_groups(const struct plan_input *in)
+{
+    const struct host *host = observed_host(in->seen);
+    const struct tee_instance_spec *instance = &in->want->spec.instance;
+    return host && host->group_digest != 0 && instance->security_group_count > 0 &&
+           host->group_digest !=
+               drift_group_digest(instance->security_group_ids, instance->security_group_count);
 }
 
 const char *drift_text(const struct plan_input *in, struct arena *arena)

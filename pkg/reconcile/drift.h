@@ -9,6 +9,10 @@
 
 #include "reconcile/plan.h"
 
+/* Of security groups, whatever their order. Never 0, which is "not told". */
+uint32_t drift_group_digest(const char *const *ids, size_t count);
+/* The spec names groups, and the instance has others. Nothing is done about it: behaviour.md section 2. */
+bool drift_has_other_groups(const struct plan_input *in);
 /* One sentence for a host that plan_is_drifted(). */
 const char *drift_text(const struct plan_input *in, struct arena *arena);
 

@@ -1,20 +1,14 @@
 /* See identity.h. */
 #include "reconcile/identity.h"
 
+#include "base/fnv.h"
+
 #include <stdio.h>
 #include <string.h>
 
-/* FNV-1a, 32 bit: it is to notice a difference, not to withstand anybody. */
-static uint32_t mix(uint32_t hash, const char *text)
-{
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * UINT32_C(16777619);
-    return (hash ^ '/') * UINT32_C(16777619);
-}
-
 uint32_t identity_digest(const char *name_space, const char *name)
 {
-    uint32_t hash = mix(mix(UINT32_C(2166136261), name_space), name);
+    uint32_t hash = fnv32(fnv32(FNV32_START, name_space), name);
     return hash ? hash : 1;
 }
 

@@ -38,6 +38,7 @@ struct host {
     char cluster_id[64];    /* tag tee-cluster-id */
     char launch_hash[80];   /* tag tee-launch-hash: v<hashVersion>-<hash> */
     uint32_t name_digest;   /* of the tags tee-namespace and tee-name, identity.h; 0 = not told */
+    uint32_t group_digest;  /* of the security groups, drift.h; 0 = not told */
     bool is_retained;       /* tag tee-retained */
     bool is_spot;
     int64_t state_since_ms; /* monotonic: when we first saw this state */

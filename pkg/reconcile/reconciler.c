@@ -197,7 +197,8 @@ static void tell_transitions(const struct pass *pass, const struct tee_status *s
     if (has_become(pass, status, "Attested", "Lapsed") && strcmp(attested->status, "True") == 0)
         pass_event(pass, "Warning", "AttestationLapsed",
                    condition_find(&status->conditions, "Attested")->message);
-    if (has_become(pass, status, "Drifted", "SpecChanged"))
+    if (has_become(pass, status, "Drifted", "SpecChanged") ||
+        has_become(pass, status, "Drifted", "SecurityGroupsDiffer"))
         pass_event(pass, "Normal", "DriftDetected", condition_find(&status->conditions, "Drifted")->message);
     const struct condition *launched = condition_find(&pass->want->status.conditions, "HostLaunched");
     const struct condition *now = condition_find(&status->conditions, "HostLaunched");

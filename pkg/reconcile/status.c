@@ -297,9 +297,14 @@ static struct verdict attested(const struct builder *builder)
 
 static struct verdict drifted(const struct builder *builder)
 {
-    if (!plan_is_drifted(builder->in))
-        return (struct verdict){"False", "InSync", "The instance was launched from this spec"};
-    return (struct verdict){"True", "SpecChanged", drift_text(builder->in, builder->arena)};
+    if (plan_is_drifted(builder->in))
+        return (struct verdict){"True", "SpecChanged", drift_text(builder->in, builder->arena)};
+    if (drift_has_other_groups(builder->in))
+        return (struct verdict){
+            "True", "SecurityGroupsDiffer",
+            "spec.instance.securityGroupIDs are not those of the instance; they can be set at EC2, "
+            "and nothing is replaced for it"};
+    return (struct verdict){"False", "InSync", "The instance was launched from this spec"};
 }
 
 /* Why nothing but a change helps; reason NULL: not stalled. */

@@ -81,6 +81,15 @@ expect "what is retained stays" "running" state_of "$RETAINED"
 expect "another cluster's stays" "running" state_of "$FOREIGN"
 expect "an object's host stays" "running" state_of "$ONE"
 
+# Other security groups than those of the spec are shown, and nothing is done about them.
+kubectl patch teedeployment two --type merge -p '{"spec": {"instance": {"securityGroupIDs": ["sg-0000000000000000a"]}}}' >/dev/null
+wait_until 20 "the difference is shown" is two "$(condition Drifted reason)" SecurityGroupsDiffer || true
+expect "other security groups are shown" "SecurityGroupsDiffer" field two "$(condition Drifted reason)"
+expect "and the object stays Ready" "True" field two "$(condition Ready status)"
+sim POST "instances/$(field two '{.status.instance.id}')" '{"group": "sg-0000000000000000a"}' >/dev/null
+wait_until 20 "they are put right by hand" is two "$(condition Drifted reason)" InSync || true
+expect "put right by hand" "InSync" field two "$(condition Drifted reason)"
+
 # Somebody edits the tags by which the host is known: they are put back, and nothing is launched or ended for it.
 probe() { AWS_ENDPOINT_URL_EC2=$SIM AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 "$BUILD/bin/ec2_probe" "$@"; }
 tag_of() { sim GET instances | jq -r --arg id "$ONE" --arg key "$1" '.instances[] | select(.id == $id) | .tags[$key]'; }

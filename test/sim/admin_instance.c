@@ -59,6 +59,7 @@ struct wish {
     int clear;
     json_int_t started_ago_ms; /* -1: as it is */
     int protect;               /* -1: as it is */
+    const char *group;
     const char *console;
     const char *defect;
     const char *digest;
@@ -100,16 +101,25 @@ static int read_wish(const struct sim_request *request, struct wish *wish, json_
 {
     json_t *enclave = NULL;
     *ret_root = json_loadb(request->body, request->body_len, 0, error);
-    if (!*ret_root || json_unpack_ex(*ret_root, error, JSON_STRICT, "{s?o, s?b, s?b, s?b, s?I, s?s, s?o}",
-                                     "lag", ret_lag, "terminate", &wish->terminate, "stop", &wish->stop,
-                                     "protected", &wish->protect, "startedAgoMs", &wish->started_ago_ms,
-                                     "console", &wish->console, "enclave", &enclave) < 0)
+    if (!*ret_root ||
+        json_unpack_ex(*ret_root, error, JSON_STRICT, "{s?o, s?b, s?b, s?b, s?I, s?s, s?s, s?o}", "lag",
+                       ret_lag, "terminate", &wish->terminate, "stop", &wish->stop, "protected",
+                       &wish->protect, "startedAgoMs", &wish->started_ago_ms, "group", &wish->group,
+                       "console", &wish->console, "enclave", &enclave) < 0)
         return -1;
     if (enclave &&
         json_unpack_ex(enclave, error, JSON_STRICT, "{s?b, s?s, s?s, s?b}", "crash", &wish->crash, "defect",
                        &wish->defect, "digest", &wish->digest, "clear", &wish->clear) < 0)
         return -1;
     return check_wish(wish, error);
+}
+
+/* As by ModifyInstanceAttribute: this one instead of all others. */
+static void set_group(struct sim_launch *launch, const char *group)
+{
+    while (launch->group_count > 0)
+        free(launch->group_ids[--launch->group_count]);
+    launch->group_ids[launch->group_count++] = mem_strdup(group);
 }
 
 static void apply_wish(struct sim_service *service, struct sim_instance *instance, const struct wish *wish)
@@ -128,6 +138,8 @@ static void apply_wish(struct sim_service *service, struct sim_instance *instanc
         instance->started_ms = now_ms - wish->started_ago_ms;
     if (wish->protect >= 0)
         instance->is_protected = wish->protect;
+    if (wish->group)
+        set_group(&instance->launch, wish->group);
     if (wish->crash)
         instance->is_crashed = true;
     if (wish->defect)

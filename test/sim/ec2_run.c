@@ -124,11 +124,15 @@ static int read_place(struct sim_call *call, struct sim_launch *launch)
         return -1;
     launch->zone = mem_strdup(zone);
     launch->subnet_id = mem_strdup(subnet);
-    launch->group_id = mem_strdup(group);
     launch->key_name = mem_strdup(sim_query_get(call->query, "KeyName"));
-    for (int i = 1; group; i++, group = sim_query_getf(call->query, "SecurityGroupId.%d", i))
+    for (int i = 1; group; group = sim_query_getf(call->query, "SecurityGroupId.%d", ++i)) {
         if (sim_check_resource(call, group, "sg-", "InvalidGroup") < 0)
             return -1;
+        if (launch->group_count == SIM_MAX_GROUPS)
+            return sim_fail_set(&call->fail, 400, "SecurityGroupsPerInterfaceLimitExceeded",
+                                "The maximum number of security groups per interface has been reached.");
+        launch->group_ids[launch->group_count++] = mem_strdup(group);
+    }
     if (sim_query_number(call->query, "MetadataOptions.HttpPutResponseHopLimit", 1, &hops, &call->fail) < 0)
         return -1;
     if (hops < 1 || hops > MAX_HOPS)

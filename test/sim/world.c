@@ -76,7 +76,8 @@ void sim_launch_done(struct sim_launch *launch)
     free(launch->client_token);
     free(launch->profile);
     free(launch->key_name);
-    free(launch->group_id);
+    for (size_t i = 0; i < launch->group_count; i++)
+        free(launch->group_ids[i]);
     free(launch->user_data);
     for (size_t i = 0; i < launch->tag_count; i++) {
         free(launch->tags[i].key);

@@ -26,7 +26,7 @@ enum {
     SIM_STOPPING = 64,
     SIM_STOPPED = 80
 };
-enum { SIM_ID_SIZE = 24, SIM_MODULE_SIZE = 48, SIM_KEY_BYTES = 32, SIM_MAX_TAGS = 50 };
+enum { SIM_ID_SIZE = 24, SIM_MODULE_SIZE = 48, SIM_KEY_BYTES = 32, SIM_MAX_TAGS = 50, SIM_MAX_GROUPS = 16 };
 #define SIM_REGION  "us-east-1"
 #define SIM_ACCOUNT "000000000000"
 
@@ -52,7 +52,8 @@ struct sim_launch {
     char *client_token;
     char *profile; /* name of the instance profile */
     char *key_name;
-    char *group_id;
+    char *group_ids[SIM_MAX_GROUPS];
+    size_t group_count;
     char *user_data; /* decoded; may hold any byte but is NUL-terminated */
     size_t user_data_len;
     bool has_enclave;

@@ -97,6 +97,18 @@ static void write_profile(struct buf *out, const char *profile)
     buf_puts(out, "</arn><id>AIPASIMULATED0000000</id></iamInstanceProfile>");
 }
 
+/* Without a wish it is the VPC's default group. */
+static void write_groups(struct buf *out, const struct sim_launch *launch)
+{
+    buf_puts(out, "<groupSet>");
+    for (size_t i = 0; i < launch->group_count || i == 0; i++) {
+        buf_puts(out, "<item>");
+        sim_xml_text(out, "groupId", launch->group_count > 0 ? launch->group_ids[i] : "sg-00000000000000001");
+        buf_puts(out, "<groupName>simulated</groupName></item>");
+    }
+    buf_puts(out, "</groupSet>");
+}
+
 void sim_xml_instance(struct buf *out, const struct sim_instance *instance, int64_t now_ms)
 {
     const struct sim_launch *launch = &instance->launch;
@@ -116,10 +128,9 @@ void sim_xml_instance(struct buf *out, const struct sim_instance *instance, int6
     buf_puts(out, "<groupName/><tenancy>default</tenancy></placement>"
                   "<monitoring><state>disabled</state></monitoring>");
     sim_xml_text(out, "subnetId", launch->subnet_id ? launch->subnet_id : "subnet-00000000000000001");
-    buf_puts(out, "<vpcId>vpc-00000000000000001</vpcId><groupSet><item>");
-    sim_xml_text(out, "groupId", launch->group_id ? launch->group_id : "sg-00000000000000001");
-    buf_puts(out, "<groupName>simulated</groupName></item></groupSet>"
-                  "<architecture>x86_64</architecture><rootDeviceType>ebs</rootDeviceType>");
+    buf_puts(out, "<vpcId>vpc-00000000000000001</vpcId>");
+    write_groups(out, launch);
+    buf_puts(out, "<architecture>x86_64</architecture><rootDeviceType>ebs</rootDeviceType>");
     sim_xml_text(out, "clientToken", launch->client_token ? launch->client_token : "");
     write_tags(out, instance, now_ms);
     write_profile(out, launch->profile);

@@ -45,8 +45,39 @@ static void test_texts(void **state)
     }
 }
 
+/* Only the groups that the spec itself names count, in any order. */
+static void test_groups(void **state)
+{
+    static const struct {
+        const char *spec;
+        const char *has[3];
+        bool differs;
+    } cases[] = {
+        {"\"instance\":{\"securityGroupIDs\":[\"sg-1\",\"sg-2\"]}", {"sg-1", "sg-2"}, false},
+        {"\"instance\":{\"securityGroupIDs\":[\"sg-1\",\"sg-2\"]}", {"sg-2", "sg-1"}, false},
+        {"\"instance\":{\"securityGroupIDs\":[\"sg-1\",\"sg-2\"]}", {"sg-1"}, true},
+        {"\"instance\":{\"securityGroupIDs\":[\"sg-1\"]}", {"sg-1", "sg-2"}, true},
+        {"\"instance\":{\"securityGroupIDs\":[\"sg-1\"]}", {"sg-2"}, true},
+        {"\"instance\":{\"securityGroupIDs\":[\"sg-1\"]}", {NULL}, false}, /* not told */
+        {"\"instance\":{\"amiID\":\"ami-1\"}", {"sg-2"}, false}, /* the controller's default or EC2's */
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct scene_input input = {.spec = cases[i].spec, .hosts = {{SCENE_HOST("i-1", HOST_RUNNING)}}};
+        struct plan_scene scene;
+        size_t count = 0;
+        while (cases[i].has[count])
+            count++;
+        plan_scene_init(&scene, &input);
+        scene.seen.hosts[0].group_digest = count > 0 ? drift_group_digest(cases[i].has, count) : 0;
+        if (drift_has_other_groups(&scene.in) != cases[i].differs)
+            fail_msg("case %zu", i);
+        plan_scene_done(&scene);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_texts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_texts), cmocka_unit_test(test_groups)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
