@@ -21,6 +21,7 @@ GROUP = "/apis/tee.dev/v1alpha1"
 DIGEST = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 ALIVE = ("pending", "running", "stopping", "stopped")
 STOP_SECONDS = 20
+ANSWER_SECONDS = 120  # the API server deletes hundreds of objects in one request
 
 
 def end_with_children():
@@ -50,6 +51,22 @@ def wait_until(seconds, what, is_true, every=0.2):
         time.sleep(every)
 
 
+def exchange(server, method, path, body, headers):
+    """One call over the thread's own connection; one that was closed while nothing was said is opened again."""
+    for is_again in (False, True):
+        if not hasattr(server.local, "connection"):
+            server.local.connection = server.connect()
+        try:
+            server.local.connection.request(method, path, body, headers)
+            with server.local.connection.getresponse() as answer:
+                return answer.status, answer.read().decode()
+        except (http.client.RemoteDisconnected, ConnectionError):
+            del server.local.connection
+            if is_again:
+                raise
+    return None
+
+
 class Plane:
     """An API server that hack/kube.sh started in a folder, seen as its administrator. Any thread may call."""
 
@@ -65,16 +82,13 @@ class Plane:
         self.local = threading.local()
 
     def connect(self):
-        return http.client.HTTPSConnection(self.host, context=self.tls, timeout=30)
+        return http.client.HTTPSConnection(self.host, context=self.tls, timeout=ANSWER_SECONDS)
 
     def request(self, method, path, body=None, kind="application/json"):
         """The code and the JSON of the answer."""
-        if not hasattr(self.local, "connection"):
-            self.local.connection = self.connect()
         headers = {"Content-Type": kind, "Accept": "application/json"}
-        self.local.connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-        with self.local.connection.getresponse() as answer:
-            return answer.status, json.loads(answer.read())
+        code, text = exchange(self, method, path, json.dumps(body) if body is not None else None, headers)
+        return code, json.loads(text)
 
     def insist(self, method, path, body=None, kind="application/json"):
         code, answer = self.request(method, path, body, kind)
@@ -104,14 +118,13 @@ class Sim:
         self.local = threading.local()
 
     def request(self, method, path, body=None, headers=None):
-        if not hasattr(self.local, "connection"):
-            self.local.connection = http.client.HTTPConnection(self.about["endpoint"].removeprefix("http://"), timeout=30)
-        self.local.connection.request(method, path, json.dumps(body) if body is not None else None, headers or {})
-        with self.local.connection.getresponse() as answer:
-            text = answer.read().decode()
-        if answer.status >= 300:
-            raise RuntimeError(f"{method} {path}: {answer.status} {text}")
+        code, text = exchange(self, method, path, json.dumps(body) if body is not None else None, headers or {})
+        if code >= 300:
+            raise RuntimeError(f"{method} {path}: {code} {text}")
         return text
+
+    def connect(self):
+        return http.client.HTTPConnection(self.about["endpoint"].removeprefix("http://"), timeout=ANSWER_SECONDS)
 
     def fault(self, **fault):
         self.request("POST", "/_sim/faults", fault)
