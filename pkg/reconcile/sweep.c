@@ -1,5 +1,5 @@
-/* Candidates by instance id; those of the sweep before, with the time of their first sighting, beside them.
- */
+/* Candidates by instance id; a claim takes one away. What is left at the end is kept, with the time of its
+ * first sighting, for the next sweep. */
 #include "reconcile/sweep.h"
 
 #include "base/hmap.h"
@@ -13,7 +13,6 @@ struct candidate {
     char deployment_id[64];
     char token[65];
     int64_t first_ms; /* monotonic, of the first sweep that saw it; 0 = this one */
-    bool is_claimed;
 };
 
 struct sweep {
@@ -89,10 +88,10 @@ void sweep_claim(struct sweep *sweep, const struct teedeployment *object)
     const struct ledger *ledger = &object->status.launch;
     struct hmap_iter iter = {0};
     while (hmap_next(&sweep->candidates, &iter)) {
-        struct candidate *candidate = iter.value;
+        const struct candidate *candidate = iter.value;
         if (is_same(object->deployment_id, candidate->deployment_id) ||
             is_same(ledger->instance_id, iter.key) || is_same(ledger->token, candidate->token))
-            candidate->is_claimed = true;
+            free(hmap_remove(&sweep->candidates, iter.key));
     }
 }
 
@@ -109,35 +108,28 @@ static void hand_out(struct sweep *sweep, int64_t mono_ms, struct sweep_result *
     while (hmap_next(&sweep->candidates, &iter)) {
         const struct candidate *candidate = iter.value;
         bool is_ripe = candidate->first_ms > 0 && mono_ms - candidate->first_ms >= SWEEP_APART_MS;
-        if (!candidate->is_claimed && (is_ripe || result->is_refused) && result->id_count < SWEEP_MAX)
+        if ((is_ripe || result->is_refused) && result->id_count < SWEEP_MAX)
             snprintf(result->ids[result->id_count++], sizeof(result->ids[0]), "%s", iter.key);
     }
 }
 
-/* The unclaimed ones become those that were seen before; the others are forgotten. */
-static void keep_unclaimed(struct sweep *sweep, int64_t mono_ms)
+static void keep_for_next(struct sweep *sweep, int64_t mono_ms)
 {
     struct hmap_iter iter = {0};
-    empty(&sweep->before);
     while (hmap_next(&sweep->candidates, &iter)) {
-        const struct candidate *candidate = iter.value;
-        if (candidate->is_claimed)
-            continue;
-        struct candidate *copy = mem_alloc(sizeof(*copy));
-        *copy = *candidate;
-        copy->first_ms = candidate->first_ms > 0 ? candidate->first_ms : mono_ms;
-        hmap_set(&sweep->before, iter.key, copy);
+        struct candidate *candidate = iter.value;
+        if (candidate->first_ms == 0)
+            candidate->first_ms = mono_ms;
     }
+    hmap_done(&sweep->before, free);
+    sweep->before = sweep->candidates;
+    hmap_init(&sweep->candidates);
 }
 
 void sweep_end(struct sweep *sweep, int64_t mono_ms, struct sweep_result *ret_result)
 {
-    struct hmap_iter iter = {0};
-    *ret_result = (struct sweep_result){.live = sweep->live_count};
-    while (hmap_next(&sweep->candidates, &iter))
-        ret_result->orphans += !((const struct candidate *)iter.value)->is_claimed;
-    ret_result->is_refused = is_too_much(ret_result->orphans, sweep->live_count);
+    *ret_result = (struct sweep_result){.live = sweep->live_count, .orphans = sweep->candidates.count};
+    ret_result->is_refused = is_too_much(ret_result->orphans, ret_result->live);
     hand_out(sweep, mono_ms, ret_result);
-    keep_unclaimed(sweep, mono_ms);
-    sweep_begin(sweep);
+    keep_for_next(sweep, mono_ms);
 }
