@@ -114,6 +114,8 @@ void preflight_means_init(struct preflight_means *means);
 void preflight_means_done(struct preflight_means *means);
 void attest_means_done(struct attest_means *means);
 struct watcher_owner kube_ports_owner(struct controller *controller);
+/* Of a TeeDeployment, or of all; as kube_path(). */
+char *kube_ports_path(const char *name_space, const char *name);
 /* UID of the kube-system namespace. */
 MUST_CHECK int kube_ports_fetch_cluster_id(struct controller *controller, char **ret_id, struct error *err);
 /* Time that a change may take: min(8 s, what the lease has left). */

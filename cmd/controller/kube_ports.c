@@ -9,7 +9,11 @@
 
 enum { OBJECT_MAX_BYTES = 4 * 1024 * 1024, CALL_MS = 8000 };
 
-static const struct kube_resource resource = {TEE_GROUP, TEE_VERSION_NAME, TEE_PLURAL};
+char *kube_ports_path(const char *name_space, const char *name)
+{
+    static const struct kube_resource resource = {TEE_GROUP, TEE_VERSION_NAME, TEE_PLURAL};
+    return kube_path(&resource, name_space, name);
+}
 
 int64_t controller_lease_left_ms(struct controller *controller)
 {
@@ -26,7 +30,7 @@ static int get_object(void *ctx, const char *name_space, const char *name, struc
                       struct error *err)
 {
     struct controller *controller = ctx;
-    CLEANUP(freep) char *path = kube_path(&resource, name_space, name);
+    CLEANUP(freep) char *path = kube_ports_path(name_space, name);
     CLEANUP(buf_done) struct buf body;
     buf_init(&body, OBJECT_MAX_BYTES);
     if (kube_get(controller->kube, path, CALL_MS, &body, err) < 0) {
@@ -41,7 +45,7 @@ static int get_object(void *ctx, const char *name_space, const char *name, struc
 static int send_patch(struct controller *controller, const struct teedeployment *object,
                       struct kube_patch *patch, char *ret_version, struct error *err)
 {
-    CLEANUP(freep) char *path = kube_path(&resource, object->name_space, object->name);
+    CLEANUP(freep) char *path = kube_ports_path(object->name_space, object->name);
     CLEANUP(freep) char *status_path = mem_printf("%s/status", path);
     CLEANUP(buf_done) struct buf body;
     buf_init(&body, OBJECT_MAX_BYTES);

@@ -9,8 +9,6 @@
 
 #include <stdlib.h>
 
-enum { STORE_STALE_MS = 90 * 1000 };
-
 struct gathering {
     struct controller *controller;
     int64_t wall_ms;
@@ -37,18 +35,16 @@ static int claim(void *ctx, const char *text, size_t len, struct error *err)
 /* All of the cluster, whatever this controller itself looks after. */
 static int claim_all(struct controller *controller, struct error *err)
 {
-    static const struct kube_resource resource = {TEE_GROUP, TEE_VERSION_NAME, TEE_PLURAL};
-    CLEANUP(freep) char *path = kube_path(&resource, NULL, NULL);
+    CLEANUP(freep) char *path = kube_ports_path(NULL, NULL);
     return kube_list(controller->kube, path, &controller->stop, claim, controller, err);
 }
 
 /* NULL: nothing speaks against a sweep. */
 static const char *find_doubt(struct controller *controller)
 {
-    int64_t heard_ms = store_get_heard(controller->store);
     if (!store_is_complete(controller->store))
         return "the objects were not listed yet";
-    if (clock_mono_ms(controller->clock) - heard_ms > STORE_STALE_MS)
+    if (store_is_stale(controller->store, clock_mono_ms(controller->clock)))
         return "the API server was not heard for 90 s";
     if (controller_lease_left_ms(controller) < controller->config.lease_min_ms)
         return "the lease is not ours";

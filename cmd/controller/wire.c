@@ -278,10 +278,9 @@ static bool may_work(void *ctx)
 
 static void start_parts(struct controller *controller)
 {
-    static const struct kube_resource resource = {TEE_GROUP, TEE_VERSION_NAME, TEE_PLURAL};
     struct event_source source = {.controller = "tee.dev/controller", .instance = controller->identity};
     controller->events = event_queue_start(controller->kube, &source);
-    CLEANUP(freep) char *path = kube_path(&resource, NULL, NULL);
+    CLEANUP(freep) char *path = kube_ports_path(NULL, NULL);
     struct watcher_options watcher = {.client = controller->kube,
                                       .path = path,
                                       .selector = controller->options->selector,

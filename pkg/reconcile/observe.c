@@ -8,12 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    STORE_STALE_MS = 90 * 1000,
-    PROOF_SPACING_MS = 60 * 1000,
-    ATTEMPT_GRACE_MS = 5 * 60 * 1000,
-    FOUND_LIFE_MS = 60 * 1000
-};
+enum { PROOF_SPACING_MS = 60 * 1000, ATTEMPT_GRACE_MS = 5 * 60 * 1000, FOUND_LIFE_MS = 60 * 1000 };
 
 void lookups_note(struct lookups *lookups, const char *subject, bool found, int64_t mono_ms)
 {
@@ -126,7 +121,7 @@ void observe(const struct observe_input *in, struct observed *ret_seen)
     seen->is_inventory_fresh = completed_ms > memory->effect_ms;
     seen->is_store_fresh = !memory->written_version[0] ||
                            resource_version_compare(in->want->resource_version, memory->written_version) >= 0;
-    seen->is_store_stale = in->now.mono_ms - store_get_heard(in->store) > STORE_STALE_MS;
+    seen->is_store_stale = store_is_stale(in->store, in->now.mono_ms);
     CLEANUP(freep) char *owner = store_owner_of(in->store, in->want->deployment_id);
     seen->owner = arena_strdup(in->arena, owner);
     seen->is_owner = !owner || strcmp(owner, in->want->key) == 0;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { STALE_MS = 90 * 1000 };
+
 struct entry {
     struct teedeployment *object;
     uint64_t mark;
@@ -201,10 +203,10 @@ void store_set_heard(struct store *store, int64_t mono_ms)
     store->heard_ms = mono_ms;
 }
 
-int64_t store_get_heard(struct store *store)
+bool store_is_stale(struct store *store, int64_t mono_ms)
 {
     LOCK_SCOPE(&store->mutex);
-    return store->heard_ms;
+    return mono_ms - store->heard_ms > STALE_MS;
 }
 
 char *store_owner_of(struct store *store, const char *deployment_id)

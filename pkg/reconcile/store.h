@@ -26,7 +26,8 @@ bool store_is_complete(struct store *store);
 size_t store_count(struct store *store);
 /* The watch was heard at this monotonic time. */
 void store_set_heard(struct store *store, int64_t mono_ms);
-int64_t store_get_heard(struct store *store);
+/* It was silent for 90 s: who destroys something on such a store may destroy what is wanted. */
+bool store_is_stale(struct store *store, int64_t mono_ms);
 /* Key of the oldest object with that deployment id, or NULL; the caller frees. */
 char *store_owner_of(struct store *store, const char *deployment_id);
 /* Calls each() for every key, on a copy of the keys. */

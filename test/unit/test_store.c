@@ -78,7 +78,8 @@ static void test_put(void **state)
     teedeployment_unref(held);
     assert_int_equal(store_count(store), 0);
     store_set_heard(store, 77);
-    assert_int_equal(store_get_heard(store), 77);
+    assert_false(store_is_stale(store, 77 + 90 * 1000));
+    assert_true(store_is_stale(store, 78 + 90 * 1000));
     store_free(store);
 }
 
