@@ -159,3 +159,18 @@ int sim_scene_ec2(struct sim_scene *scene, const char *body, int64_t timeout_ms,
     keep(scene, "<privateIpAddress>", scene->address, sizeof(scene->address));
     return result;
 }
+
+int sim_scene_setup(void **state)
+{
+    struct sim_scene *scene = mem_calloc(1, sizeof(*scene));
+    sim_scene_start(scene);
+    *state = scene;
+    return 0;
+}
+
+int sim_scene_teardown(void **state)
+{
+    sim_scene_stop(*state);
+    free(*state);
+    return 0;
+}

@@ -33,6 +33,9 @@ struct sim_signing {
 
 void sim_scene_start(struct sim_scene *scene);
 void sim_scene_stop(struct sim_scene *scene);
+/* For cmocka: a scene of its own in *state. */
+int sim_scene_setup(void **state);
+int sim_scene_teardown(void **state);
 /* 0, or -1 when no answer came; timeout_ms 0 = 10 s, signing NULL = as it should be. */
 int sim_scene_ec2(struct sim_scene *scene, const char *body, int64_t timeout_ms,
                   const struct sim_signing *signing);

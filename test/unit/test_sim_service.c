@@ -26,21 +26,6 @@
 #define DIGEST   "abababababababababababababababababababababababababababababababab"
 #define OTHER    "0000000000000000000000000000000000000000000000000000000000000000"
 
-static int setup(void **state)
-{
-    struct sim_scene *scene = mem_calloc(1, sizeof(*scene));
-    sim_scene_start(scene);
-    *state = scene;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    sim_scene_stop(*state);
-    free(*state);
-    return 0;
-}
-
 static char *make_run(const char *token)
 {
     const struct userdata_config config = {.image = "registry.example/app@sha256:" DIGEST,
@@ -342,13 +327,14 @@ static void bodies_without_end_and_idle_clients(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(signatures, setup, teardown),
-        cmocka_unit_test_setup_teardown(metadata_keys_sign, setup, teardown),
-        cmocka_unit_test_setup_teardown(faults, setup, teardown),
-        cmocka_unit_test_setup_teardown(held_call_is_released, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_enclave_lives, setup, teardown),
-        cmocka_unit_test_setup_teardown(defects, setup, teardown),
-        cmocka_unit_test_setup_teardown(bodies_without_end_and_idle_clients, setup, teardown),
+        cmocka_unit_test_setup_teardown(signatures, sim_scene_setup, sim_scene_teardown),
+        cmocka_unit_test_setup_teardown(metadata_keys_sign, sim_scene_setup, sim_scene_teardown),
+        cmocka_unit_test_setup_teardown(faults, sim_scene_setup, sim_scene_teardown),
+        cmocka_unit_test_setup_teardown(held_call_is_released, sim_scene_setup, sim_scene_teardown),
+        cmocka_unit_test_setup_teardown(an_enclave_lives, sim_scene_setup, sim_scene_teardown),
+        cmocka_unit_test_setup_teardown(defects, sim_scene_setup, sim_scene_teardown),
+        cmocka_unit_test_setup_teardown(bodies_without_end_and_idle_clients, sim_scene_setup,
+                                        sim_scene_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

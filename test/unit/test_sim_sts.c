@@ -16,21 +16,6 @@
 
 #define ROLE "arn:aws:iam::000000000000:role/test"
 
-static int setup(void **state)
-{
-    struct sim_scene *scene = mem_calloc(1, sizeof(*scene));
-    sim_scene_start(scene);
-    *state = scene;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    sim_scene_stop(*state);
-    free(*state);
-    return 0;
-}
-
 /* A token whose claims are the JSON; '+' and '/' of base64 do not come up in it. */
 static char *make_token(const char *audience, int64_t left_s)
 {
@@ -168,7 +153,7 @@ static void test_containers(void **state)
     }
 }
 
-#define SCENE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define SCENE(test) cmocka_unit_test_setup_teardown(test, sim_scene_setup, sim_scene_teardown)
 
 int main(void)
 {
