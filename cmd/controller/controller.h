@@ -53,12 +53,8 @@ struct inventory_loop {
     int64_t part_ms;   /* monotonic; when hosts in motion are looked at again; 0 = none are */
     int64_t wanted_ms; /* monotonic; when a pass was asked for; 0 = not */
     bool is_stopped;
-};
-
-/* Of the inventory's thread. */
-struct orphans {
-    struct sweep *sweep;
-    int64_t next_ms; /* monotonic */
+    struct sweep *sweep;   /* of its thread, as the next */
+    int64_t next_sweep_ms; /* monotonic */
 };
 
 struct controller {
@@ -97,7 +93,6 @@ struct controller {
     struct leader *leader;
     struct watcher *watcher;
     struct inventory_loop inventory_loop;
-    struct orphans orphans;
     struct workers *workers;
     int64_t start_ms;
     atomic_bool is_ready_logged;

@@ -124,6 +124,7 @@ void inventory_loop_start(struct controller *controller)
     struct inventory_loop *loop = &controller->inventory_loop;
     mutex_init(&loop->mutex);
     cond_init(&loop->cond);
+    loop->sweep = sweep_new();
     loop->thread = thread_start("inventory", loop_run, controller);
     loop->is_started = true;
 }
@@ -138,6 +139,7 @@ void inventory_loop_stop(struct controller *controller)
     pthread_cond_broadcast(&loop->cond);
     mutex_unlock(&loop->mutex);
     thread_join(loop->thread);
+    loop->sweep = sweep_free(loop->sweep);
     pthread_cond_destroy(&loop->cond);
     pthread_mutex_destroy(&loop->mutex);
     loop->is_started = false;

@@ -19,7 +19,7 @@ static void add_host(void *ctx, const struct host *host)
     const struct gathering *gathering = ctx;
     struct controller *controller = gathering->controller;
     CLEANUP(freep) char *owner = store_owner_of(controller->store, host->deployment_id);
-    sweep_add(controller->orphans.sweep, host, owner != NULL, gathering->wall_ms);
+    sweep_add(controller->inventory_loop.sweep, host, owner != NULL, gathering->wall_ms);
 }
 
 static int claim(void *ctx, const char *text, size_t len, struct error *err)
@@ -28,7 +28,7 @@ static int claim(void *ctx, const char *text, size_t len, struct error *err)
     CLEANUP(teedeployment_unrefp) struct teedeployment *object = NULL;
     if (teedeployment_decode(text, len, &object, err) < 0)
         return error_wrap(err, "an object that cannot be read may have a host");
-    sweep_claim(controller->orphans.sweep, object);
+    sweep_claim(controller->inventory_loop.sweep, object);
     return 0;
 }
 
@@ -82,9 +82,9 @@ static void end_orphans(struct controller *controller, const struct sweep_result
 
 static void conclude(struct controller *controller)
 {
-    struct orphans *orphans = &controller->orphans;
+    struct inventory_loop *loop = &controller->inventory_loop;
     struct sweep_result result;
-    sweep_end(orphans->sweep, clock_mono_ms(controller->clock), &result);
+    sweep_end(loop->sweep, clock_mono_ms(controller->clock), &result);
     telemetry_set_orphans(controller, result.orphans, result.is_refused);
     if (result.is_refused)
         refuse(&result);
@@ -94,25 +94,25 @@ static void conclude(struct controller *controller)
 
 void orphan_sweep_run(struct controller *controller)
 {
-    struct orphans *orphans = &controller->orphans;
+    struct inventory_loop *loop = &controller->inventory_loop;
     int64_t now_ms = clock_mono_ms(controller->clock);
     int64_t interval_ms = (int64_t)controller->options->orphan_sweep_interval_s * 1000;
-    if (interval_ms == 0 || controller->config.read_only || now_ms < orphans->next_ms)
+    if (interval_ms == 0 || controller->config.read_only || now_ms < loop->next_sweep_ms)
         return;
-    orphans->next_ms = now_ms + interval_ms;
+    loop->next_sweep_ms = now_ms + interval_ms;
     const char *doubt = find_doubt(controller);
     if (doubt) {
         log_debug(NULL, "Orphan sweep was left out", STR("reason", doubt));
-        sweep_abandon(orphans->sweep);
+        sweep_abandon(loop->sweep);
         return;
     }
     struct gathering gathering = {controller, clock_wall_ms(controller->clock)};
     struct error err = {0};
-    sweep_begin(orphans->sweep);
+    sweep_begin(loop->sweep);
     inventory_each(controller->inventory, add_host, &gathering);
-    if (sweep_count_candidates(orphans->sweep) > 0 && claim_all(controller, &err) < 0) {
+    if (sweep_count_candidates(loop->sweep) > 0 && claim_all(controller, &err) < 0) {
         log_warn(NULL, "Orphan sweep was given up", STR("error", err.text));
-        sweep_abandon(orphans->sweep);
+        sweep_abandon(loop->sweep);
         return;
     }
     conclude(controller);

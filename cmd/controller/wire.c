@@ -115,7 +115,6 @@ static void make_core(struct controller *controller)
     controller->store = store_new();
     controller->inventory = inventory_new();
     controller->queue = workqueue_new(controller->clock);
-    controller->orphans.sweep = sweep_new();
     attest_means_init(&controller->attest);
     preflight_means_init(&controller->preflight);
     telemetry_init(controller);
@@ -340,7 +339,6 @@ struct controller *controller_free(struct controller *controller)
     attest_means_done(&controller->attest);
     preflight_means_done(&controller->preflight);
     workqueue_free(controller->queue);
-    sweep_free(controller->orphans.sweep);
     inventory_free(controller->inventory);
     store_free(controller->store);
     telemetry_done(controller);
