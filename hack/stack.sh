@@ -29,15 +29,31 @@ start_sim() {
   SIM_ROOT=$(jq -r .root "$DIR/sim.json")
 }
 
-start_controller() {
-  clean_env AWS_ENDPOINT_URL_EC2="$SIM" AWS_ENDPOINT_URL_STS="$SIM" AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 \
-    AWS_NITRO_AMI_ID=ami-0123456789abcdef0 \
+# A lease that changes hands within seconds.
+QUICK_LEASE=(--leader-elect-lease-duration 4 --leader-elect-renew-deadline 3 --leader-elect-retry-period 1)
+
+# run_controller [VARIABLE=VALUE...] -- [FLAG...]: in the background, with what any controller here needs; a flag or
+# variable that is given twice counts as it is given here.
+run_controller() {
+  local -a variables=()
+  while [[ $1 != -- ]]; do
+    variables+=("$1")
+    shift
+  done
+  shift
+  clean_env AWS_REGION=us-east-1 AWS_NITRO_AMI_ID=ami-0123456789abcdef0 "${variables[@]}" \
     "$BUILD/bin/tee-controller" --kubeconfig "$CONTROLLER_KUBECONFIG" --leader-elect-namespace tee-system \
-    --leader-elect-lease-duration 4 --leader-elect-renew-deadline 3 --leader-elect-retry-period 1 \
-    --inventory-interval 2 --attestation-root "$SIM_ROOT" --attestation-port "$ATTESTATION_PORT" \
-    --metrics-bind-address 127.0.0.1:0 --health-probe-bind-address 127.0.0.1:0 2>>"$DIR/controller.log" &
+    --metrics-bind-address 127.0.0.1:0 --health-probe-bind-address 127.0.0.1:0 "$@" 2>>"$DIR/controller.log" &
   echo $! >"$DIR/controller.pid"
 }
+
+# run_beside_sim [FLAG...]: with tee-sim as AWS, and its root as that of all enclaves.
+run_beside_sim() {
+  run_controller AWS_ENDPOINT_URL="$SIM" AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test -- \
+    --attestation-root "$SIM_ROOT" --attestation-port "$ATTESTATION_PORT" "$@"
+}
+
+start_controller() { run_beside_sim "${QUICK_LEASE[@]}" --inventory-interval 2; }
 
 # wait_until SECONDS WHAT COMMAND...: until the command succeeds.
 wait_until() {
@@ -62,7 +78,10 @@ is_not() { [[ -n $(field "$1" "$2") && $(field "$1" "$2") != "$3" ]]; }
 condition() { printf '{.status.conditions[?(@.type=="%s")].%s}' "$1" "$2"; }
 live_instances() { sim GET instances | jq -r '[.. | objects | select(.id? and (.state | IN("pending","running","stopping","stopped"))) | .id] | length'; }
 ready_port() { jq -r 'select(.msg == "Serving") | .healthPort' "$DIR/controller.log" 2>/dev/null | tail -n 1; }
+metrics_port() { jq -r 'select(.msg == "Serving") | .metricsPort' "$DIR/controller.log" | tail -n 1; }
+metrics() { curl --noproxy '*' -s "http://127.0.0.1:$(metrics_port)/metrics"; }
 has_port() { [[ -n $(ready_port) ]]; }
 is_ready() { curl --noproxy '*' -sf "http://127.0.0.1:$(ready_port)/readyz"; }
-asked_count() { sim GET 'calls?action=RunInstances' | jq '[.. | objects | select(.action? == "RunInstances")] | length'; }
+count_calls() { sim GET "calls?action=$1" | jq .count; } # count_calls ACTION
+asked_count() { count_calls RunInstances; }
 was_asked() { (($(asked_count) > $1)); }

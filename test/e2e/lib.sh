@@ -1,6 +1,6 @@
 # What the end-to-end tests written in shell share. Sourced; the caller has set -euo pipefail.
 #
-# A test calls begin, then checks, then finish. begin starts a control plane of the test's own and takes it down when
+# A test calls begin or begin_stack, then checks, then finish. begin starts a control plane of the test's own and takes it down when
 # the script ends, however it ends. Checks count and go on; what a later line needs is written without a check.
 
 . "$(dirname "${BASH_SOURCE[0]}")/../../hack/lib.sh"
@@ -21,6 +21,22 @@ begin() {
   export TEE_CACHE_DIR HOME=$TEE_KUBE_DIR/home
   SERVER=$(sed -n 's/^ *server: //p' "$KUBECONFIG")
   TOKEN=$(sed -n 's/.*{token: \(.*\)}/\1/p' "$CONTROLLER_KUBECONFIG")
+}
+
+# As begin, for the tests with processes of hack/stack.sh, which end before the plane.
+begin_stack() {
+  . "$TEE_ROOT/hack/stack.sh"
+  BUILD=${TEE_BUILD_DIR:-$TEE_ROOT/build}
+  begin
+  DIR=$WORK
+  mkdir -p "$DIR/home"
+  trap 'end_stack' EXIT
+}
+
+end_stack() {
+  local name
+  for name in watch controller sim moto; do end_process "$name"; done
+  end_plane
 }
 
 end_plane() { "$TEE_ROOT/hack/kube.sh" down "$TEE_KUBE_DIR"; }

@@ -6,8 +6,6 @@
 # of the audit log grow (a watch that always ends in a list), or memory does. Run by hack/test.sh soak, not by default.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-. "$TEE_ROOT/hack/stack.sh"
-BUILD=${TEE_BUILD_DIR:-$TEE_ROOT/build}
 SECONDS_IDLE=${TEE_SOAK_SECONDS:-3600}
 OBJECTS=${TEE_SOAK_OBJECTS:-500}
 ATTESTED=10
@@ -15,24 +13,8 @@ WHO=system:serviceaccount:tee-system:tee-controller
 SAMPLE=$TEE_ROOT/manifests/samples/teedeployment.yaml
 
 export TEE_KUBE_AUDIT=1
-begin
-DIR=$WORK
-mkdir -p "$DIR/home"
-end_all() {
-  end_process controller
-  end_process sim
-  end_plane
-}
-trap 'end_all' EXIT
+begin_stack
 
-start_patient_controller() {
-  clean_env AWS_ENDPOINT_URL_EC2="$SIM" AWS_ENDPOINT_URL_STS="$SIM" AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 \
-    AWS_NITRO_AMI_ID=ami-0123456789abcdef0 \
-    "$BUILD/bin/tee-controller" --kubeconfig "$CONTROLLER_KUBECONFIG" --leader-elect-namespace tee-system --allow-unmeasured \
-    --max-launches-per-hour-total 10000 --ec2-rate-share 100 --attestation-root "$SIM_ROOT" --attestation-port "$ATTESTATION_PORT" \
-    --metrics-bind-address 127.0.0.1:0 --health-probe-bind-address 127.0.0.1:0 2>>"$DIR/controller.log" &
-  echo $! >"$DIR/controller.pid"
-}
 
 # objects: the sample some times as it is, and else with nothing to attest
 objects() {
@@ -42,7 +24,6 @@ objects() {
 }
 ready_count() { kubectl get teedeployments -o json | jq '[.items[] | select(any(.status.conditions[]?; .type == "Ready" and .status == "True"))] | length'; }
 all_ready() { (($(ready_count) == OBJECTS)); }
-metrics() { curl --noproxy '*' -s "http://127.0.0.1:$(jq -r 'select(.msg == "Serving") | .metricsPort' "$DIR/controller.log" | tail -n 1)/metrics"; }
 resident_kib() { awk '/^VmRSS:/ { print $2 }' "/proc/$(<"$DIR/controller.pid")/status"; }
 now() { date -u +%FT%T.%6NZ; }
 judgements() { metrics | awk '/^tee_attestations_total/ { sum += $NF } END { print sum + 0 }'; }
@@ -65,7 +46,7 @@ wait_idle() {
 kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
 await_crd
 start_sim
-start_patient_controller
+run_beside_sim --allow-unmeasured --max-launches-per-hour-total 10000 --ec2-rate-share 100
 wait_until 30 "the controller is ready" is_ready || { tail -n 5 "$DIR/controller.log" >&2; exit 1; }
 objects | kubectl create -f - >/dev/null
 wait_until 300 "$OBJECTS objects are Ready" all_ready

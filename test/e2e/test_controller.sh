@@ -3,21 +3,10 @@
 # answers that are wrong, and every defect of a document under its own reason.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-. "$TEE_ROOT/hack/stack.sh"
-BUILD=${TEE_BUILD_DIR:-$TEE_ROOT/build}
 SAMPLE=$TEE_ROOT/manifests/samples/teedeployment.yaml
 AMI=AWS_NITRO_AMI_ID=ami-0123456789abcdef0
 
-begin
-DIR=$WORK
-mkdir -p "$DIR/home"
-end_all() {
-  end_process watch
-  end_process controller
-  end_process sim
-  end_plane
-}
-trap 'end_all' EXIT
+begin_stack
 
 # refuses NAME WANTED [VARIABLE=VALUE...] -- FLAGS...: exits with 2 and one line that holds the wanted text.
 refuses() {
@@ -53,14 +42,10 @@ expect "--help names the flags" "--inventory-interval" "$BUILD/bin/tee-controlle
 health() { curl --noproxy '*' -s "http://127.0.0.1:$(ready_port)/$1"; }
 health_says() { health "$1" | grep -qF -- "$2"; }
 
-# started_with NAME KUBECONFIG ENDPOINT: without the sim's help
+# start_alone KUBECONFIG ENDPOINT: without the sim
 start_alone() {
   : >"$DIR/controller.log"
-  clean_env "$AMI" AWS_ENDPOINT_URL_EC2="$2" AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 \
-    "$BUILD/bin/tee-controller" --kubeconfig "$1" --leader-elect-namespace tee-system \
-    --leader-elect-lease-duration 4 --leader-elect-renew-deadline 3 --leader-elect-retry-period 1 \
-    --metrics-bind-address 127.0.0.1:0 --health-probe-bind-address 127.0.0.1:0 2>>"$DIR/controller.log" &
-  echo $! >"$DIR/controller.pid"
+  run_controller AWS_ENDPOINT_URL_EC2="$2" AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test -- --kubeconfig "$1" "${QUICK_LEASE[@]}"
   wait_until 10 "the controller serves" has_port
 }
 
@@ -119,8 +104,6 @@ sim POST "instances/$SILENT" "$(jq -n '{console: ("Starting\n" + "x" * 70000 + "
 counted_more() { (($(failures "$1") > $2)); }
 wait_field() { wait_until 20 "$2 is $3" is "$1" "$2" "$3" && field "$1" "$2"; }
 request() { kubectl annotate --overwrite teedeployment hello "tee.dev/reconcile-requested-at=$(date -u +%FT%T.%NZ)" >/dev/null; }
-metrics_port() { jq -r 'select(.msg == "Serving") | .metricsPort' "$DIR/controller.log" | tail -n 1; }
-metrics() { curl --noproxy '*' -s "http://127.0.0.1:$(metrics_port)/metrics"; }
 failures() { metrics | sed -n "s/^tee_attestation_failures_total{reason=\"$1\"} //p"; }
 
 # rejected WHAT REASON: the reason is in both conditions and on its own counter, and the host stays.
@@ -225,10 +208,9 @@ LIVE=$(($(live_instances) + 6))
 for name in b1 b2 b3 b4 b5 b6; do sed "s/name: hello/name: $name/" "$SAMPLE" | kubectl apply -f - >/dev/null; done
 all_launched() { (($(live_instances) >= LIVE)); }
 wait_until 60 "six more instances are there" all_launched
-terminations() { sim GET 'calls?action=TerminateInstances' | jq .count; }
-before=$(terminations)
+before=$(count_calls TerminateInstances)
 kubectl delete teedeployment b1 b2 b3 b4 b5 b6 --timeout=60s >/dev/null
-asked=$(($(terminations) - before))
+asked=$(($(count_calls TerminateInstances) - before))
 if ((asked > 0 && asked <= 3)); then
   pass "six deletions share calls"
 else

@@ -3,18 +3,8 @@
 # EKS Pod Identity, and a profile. The API server issues the tokens, tee-sim judges them.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-. "$TEE_ROOT/hack/stack.sh"
-BUILD=${TEE_BUILD_DIR:-$TEE_ROOT/build}
 
-begin
-DIR=$WORK
-mkdir -p "$DIR/home"
-end_all() {
-  end_process controller
-  end_process sim
-  end_plane
-}
-trap 'end_all' EXIT
+begin_stack
 kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
 await_crd
 start_sim
@@ -22,17 +12,10 @@ start_sim
 token() { kubectl create token tee-controller --namespace tee-system --audience "$1" --duration 3h >"$DIR/token"; }
 start_with() { # start_with VARIABLE=VALUE...
   : >"$DIR/controller.log"
-  clean_env "$@" AWS_ENDPOINT_URL="$SIM" AWS_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true \
-    AWS_NITRO_AMI_ID=ami-0123456789abcdef0 \
-    "$BUILD/bin/tee-controller" --kubeconfig "$CONTROLLER_KUBECONFIG" --leader-elect-namespace tee-system \
-    --leader-elect-lease-duration 4 --leader-elect-renew-deadline 3 --leader-elect-retry-period 1 \
-    --inventory-interval 1 --attestation-root "$SIM_ROOT" --attestation-port "$ATTESTATION_PORT" \
-    --metrics-bind-address 127.0.0.1:0 --health-probe-bind-address 127.0.0.1:0 2>>"$DIR/controller.log" &
-  echo $! >"$DIR/controller.pid"
+  run_controller AWS_ENDPOINT_URL="$SIM" AWS_EC2_METADATA_DISABLED=true "$@" -- "${QUICK_LEASE[@]}" --inventory-interval 1
   wait_until 10 "the controller serves" has_port
 }
 won() { jq -r 'select(.msg == "AWS credentials were found") | .provider' "$DIR/controller.log"; }
-health_says() { curl --noproxy '*' -s "http://127.0.0.1:$(ready_port)/readyz" | grep -qF -- "$1"; }
 holds_secret() { grep -qF -e "$(cut -d. -f3 "$DIR/token")" "$DIR/controller.log"; }
 
 works() { # works NAME PROVIDER
@@ -61,7 +44,6 @@ works "web identity" web-identity
 expect "web identity: STS was asked" AssumeRoleWithWebIdentity sim GET 'calls?action=AssumeRoleWithWebIdentity'
 
 # While it runs: the key that STS gave ends before its time, and the file holds another token each time it is read.
-count_calls() { sim GET "calls?action=$1" | jq --arg action "$1" '[.. | objects | select(.action? == $action)] | length'; }
 has_asked() { (($(count_calls "$1") > $2)); }
 described() { sim GET 'calls?action=DescribeInstances' | jq '[.. | objects | select(.action? == "DescribeInstances" and .status? == 200)] | length'; }
 has_described() { (($(described) > $1)); }

@@ -3,19 +3,10 @@
 # check, and every way in which a status may disagree with its evidence.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-. "$TEE_ROOT/hack/stack.sh"
-BUILD=${TEE_BUILD_DIR:-$TEE_ROOT/build}
 SAMPLE=$TEE_ROOT/manifests/samples/teedeployment.yaml
 
-begin
-DIR=$WORK
-mkdir -p "$DIR/home" "$DIR/bin"
-end_all() {
-  end_process controller
-  end_process sim
-  end_plane
-}
-trap 'end_all' EXIT
+begin_stack
+mkdir "$DIR/bin"
 ln -s "$BUILD/bin/kubectl-tee" "$DIR/bin/kubectl-tee"
 PATH=$DIR/bin:$PATH
 

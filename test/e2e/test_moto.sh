@@ -4,20 +4,10 @@
 # its filter client-token answers 500): no case here looks a launch up. Its hosts do not exist: the protocol is Disabled.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-. "$TEE_ROOT/hack/stack.sh"
-BUILD=${TEE_BUILD_DIR:-$TEE_ROOT/build}
 HERE=$TEE_ROOT/test/e2e
 FOLDER=$("$TEE_ROOT/hack/venv.sh" find) || exit $?
 
-begin
-DIR=$WORK
-mkdir -p "$DIR/home"
-end_all() {
-  end_process controller
-  end_process moto
-  end_plane
-}
-trap 'end_all' EXIT
+begin_stack
 
 expect "the client's calls" "0 failed" "$FOLDER/bin/python" "$HERE/moto_calls.py" "$BUILD/bin/ec2_probe" "$BUILD/bin/kubectl-tee" "$FOLDER/bin/moto_server"
 
@@ -31,13 +21,6 @@ start_moto() {
   SECRET=$(jq -r .SecretAccessKey "$DIR/moto.json")
 }
 
-start_controller_beside_moto() {
-  clean_env AWS_ENDPOINT_URL_EC2="$MOTO" AWS_ENDPOINT_URL_STS="$MOTO" AWS_ACCESS_KEY_ID="$KEY" AWS_SECRET_ACCESS_KEY="$SECRET" \
-    AWS_REGION=us-east-1 AWS_NITRO_AMI_ID=ami-12c6146b \
-    "$BUILD/bin/tee-controller" --kubeconfig "$CONTROLLER_KUBECONFIG" --leader-elect-namespace tee-system --allow-unmeasured \
-    --inventory-interval 2 --metrics-bind-address 127.0.0.1:0 --health-probe-bind-address 127.0.0.1:0 2>>"$DIR/controller.log" &
-  echo $! >"$DIR/controller.pid"
-}
 
 # What moto has of our cluster, a line per instance: state, deployment id, name.
 instances() {
@@ -49,7 +32,8 @@ kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
 await_crd
 start_moto
 export AWS_ENDPOINT_URL_EC2=$MOTO AWS_ACCESS_KEY_ID=$KEY AWS_SECRET_ACCESS_KEY=$SECRET AWS_REGION=us-east-1
-start_controller_beside_moto
+run_controller AWS_ENDPOINT_URL="$MOTO" AWS_ACCESS_KEY_ID="$KEY" AWS_SECRET_ACCESS_KEY="$SECRET" AWS_NITRO_AMI_ID=ami-12c6146b -- \
+  --allow-unmeasured --inventory-interval 2
 wait_until 30 "the controller is ready" is_ready
 
 kubectl apply -f - >/dev/null <<'END'

@@ -4,29 +4,13 @@
 # watch did not know of, or all hosts of the cluster are terminated.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-. "$TEE_ROOT/hack/stack.sh"
-BUILD=${TEE_BUILD_DIR:-$TEE_ROOT/build}
 IMAGE=registry.example.com/hello@sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824
 
-begin
-DIR=$WORK
-mkdir -p "$DIR/home"
-end_all() {
-  end_process controller
-  end_process sim
-  end_plane
-}
-trap 'end_all' EXIT
+begin_stack
 
 start_sweeper() {
   : >"$DIR/controller.log"
-  clean_env AWS_ENDPOINT_URL_EC2="$SIM" AWS_ENDPOINT_URL_STS="$SIM" AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 \
-    AWS_NITRO_AMI_ID=ami-0123456789abcdef0 \
-    "$BUILD/bin/tee-controller" --kubeconfig "$CONTROLLER_KUBECONFIG" --leader-elect-namespace tee-system --allow-unmeasured \
-    --leader-elect-lease-duration 4 --leader-elect-renew-deadline 3 --leader-elect-retry-period 1 \
-    --inventory-interval 2 --orphan-sweep-interval 5 "$@" \
-    --metrics-bind-address 127.0.0.1:0 --health-probe-bind-address 127.0.0.1:0 2>>"$DIR/controller.log" &
-  echo $! >"$DIR/controller.pid"
+  run_beside_sim --allow-unmeasured "${QUICK_LEASE[@]}" --inventory-interval 2 --orphan-sweep-interval 5 "$@"
   wait_until 30 "the controller is ready" is_ready
 }
 
@@ -39,22 +23,23 @@ spec: {image: $IMAGE, enclave: {cpuCount: 2, memoryMiB: 512}, attestation: {prot
 END
 }
 
+probe() { AWS_ENDPOINT_URL_EC2=$SIM AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 "$BUILD/bin/ec2_probe" "$@"; }
+
 # launch NAME CLUSTER-ID [TAG=VALUE]: an instance launched an hour ago with such tags; prints its id
 launch() {
   local id tags
   tags=$(jq -n --arg name "$1" --arg cluster "$2" --arg more "${3:-}" '{Name: $name, "tee-deployment-id": "nitro-\($name)",
     "tee-cluster-id": $cluster} + ($more | if . == "" then {} else {(split("=")[0]): split("=")[1]} end)')
-  id=$(AWS_ENDPOINT_URL_EC2=$SIM AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 \
-    "$BUILD/bin/ec2_probe" RunInstances "$(jq -n --arg name "$1" --argjson tags "$tags" \
+  id=$(probe RunInstances "$(jq -n --arg name "$1" --argjson tags "$tags" \
       '{image: "ami-0123456789abcdef0", type: "m5.xlarge", token: "token-\($name)", userData: "#!/bin/sh\n", tags: $tags}')" | jq -r '.[0].id')
   sim POST "instances/$id" '{"startedAgoMs": 3600000}' >/dev/null
   printf '%s\n' "$id"
 }
 state_of() { sim GET instances | jq -r --arg id "$1" '.instances[] | select(.id == $id) | .state'; }
 is_state() { [[ $(state_of "$1") == "$2" ]]; }
-metric() { curl --noproxy '*' -s "http://127.0.0.1:$(jq -r 'select(.msg == "Serving") | .metricsPort' "$DIR/controller.log" | tail -n 1)/metrics" | sed -n "s/^$1 //p"; }
+metric() { metrics | sed -n "s/^$1 //p"; }
 is_metric() { [[ $(metric "$1") == "$2" ]]; }
-terminations() { sim GET 'calls?action=TerminateInstances' | jq '[.. | objects | select(.action? == "TerminateInstances")] | length'; }
+terminations() { count_calls TerminateInstances; }
 
 kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
 await_crd
@@ -91,7 +76,6 @@ wait_until 20 "they are put right by hand" is two "$(condition Drifted reason)" 
 expect "put right by hand" "InSync" field two "$(condition Drifted reason)"
 
 # Somebody edits the tags by which the host is known: they are put back, and nothing is launched or ended for it.
-probe() { AWS_ENDPOINT_URL_EC2=$SIM AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 "$BUILD/bin/ec2_probe" "$@"; }
 tag_of() { sim GET instances | jq -r --arg id "$ONE" --arg key "$1" '.instances[] | select(.id == $id) | .tags[$key]'; }
 is_tag() { [[ $(tag_of "$1") == "$2" ]]; }
 UID_OF_ONE=$(field one '{.metadata.uid}')
