@@ -60,7 +60,7 @@ def exchange(server, method, path, body, headers):
             server.local.connection.request(method, path, body, headers)
             with server.local.connection.getresponse() as answer:
                 return answer.status, answer.read().decode()
-        except (http.client.RemoteDisconnected, ConnectionError):
+        except (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError):
             del server.local.connection
             if is_again:
                 raise
