@@ -3,7 +3,6 @@
 # busy machine the ratios hold where the figures do not. Nothing is asserted.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-. "$(dirname "${BASH_SOURCE[0]}")/stack.sh"
 
 ALL=(attest ec2)
 CRATES=(evervault nitro-attest aws-attestation blueprint)
@@ -128,11 +127,6 @@ part_attest() {
   show_verdicts
 }
 
-stop_stack() {
-  end_process sim
-  "$TEE_ROOT/hack/kube.sh" down "$TEE_KUBE_DIR"
-}
-
 # The API server's data lies beside the bench's own folder and is gone with it.
 part_ec2() {
   local environment
@@ -141,15 +135,12 @@ part_ec2() {
   with_progress "building" "$WORK/build.txt" cmake --build "$TEE_ROOT/build" --target tee-controller tee-sim
   environment=$("$TEE_ROOT/hack/kube.sh" up)
   eval "$environment"
-  DIR=$WORK
-  BUILD=$TEE_ROOT/build
-  trap 'stop_stack; rm -rf "$WORK"' EXIT
+  trap '"$TEE_ROOT/hack/kube.sh" down "$TEE_KUBE_DIR"; rm -rf "$WORK"' EXIT
   kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
   await_crd
-  start_sim
-  env -i PATH="$PATH" python3 "$TEE_ROOT/test/bench/ec2_scale.py" "$BUILD/bin/tee-controller" "$CONTROLLER_KUBECONFIG" \
-    "$TEE_KUBE_DIR/pki" "$(sed -n 's/^ *server: //p' "$KUBECONFIG")" "$SIM" "${BENCH_OBJECTS:-10000}" "$WORK"
-  stop_stack
+  env -i PATH="$PATH" TEE_BUILD_DIR="$TEE_ROOT/build" python3 "$TEE_ROOT/test/bench/ec2_scale.py" "$TEE_KUBE_DIR" "$WORK/fleet" \
+    "${BENCH_OBJECTS:-10000}"
+  "$TEE_ROOT/hack/kube.sh" down "$TEE_KUBE_DIR"
   trap 'rm -rf "$WORK"' EXIT
 }
 
