@@ -96,6 +96,40 @@ int ec2_describe(struct ec2 *ec2, const struct ec2_query *query, const struct ec
     return result;
 }
 
+static int describe_status(struct ec2 *ec2, const struct ec2_filter *filter,
+                           const struct ec2_handler *handler, int64_t timeout_ms, struct error *err)
+{
+    const struct ec2_query query = {.filters = filter, .filter_count = 1};
+    struct ec2_call call;
+    int result = 0;
+    ec2_call_init(&call, ec2, "DescribeInstanceStatus", timeout_ms);
+    call.handler = *handler;
+    call.is_patient = true;
+    do {
+        CLEANUP(freep) char *body = NULL;
+        result = ec2_request_describe_status(&query, call.next_token, &body, err);
+        call.body = body;
+        if (result == 0)
+            result = ec2_call_perform(&call, err);
+    } while (result == 0 && call.next_token);
+    ec2_call_done(&call);
+    return result;
+}
+
+int ec2_describe_unhealthy(struct ec2 *ec2, const struct ec2_handler *handler, int64_t timeout_ms,
+                           struct error *err)
+{
+    static const char *const impaired[] = {"impaired"};
+    static const char *const codes[] = {"instance-retirement", "instance-stop"};
+    static const struct ec2_filter filters[] = {{"event.code", codes, 2},
+                                                {"instance-status.status", impaired, 1},
+                                                {"system-status.status", impaired, 1}};
+    for (size_t i = 0; i < ARRAY_LEN(filters); i++)
+        if (describe_status(ec2, &filters[i], handler, timeout_ms, err) < 0)
+            return -1;
+    return 0;
+}
+
 int ec2_change(struct ec2 *ec2, enum ec2_verb verb, const struct ec2_query *ids, int64_t timeout_ms,
                struct error *err)
 {

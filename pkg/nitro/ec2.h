@@ -62,6 +62,10 @@ MUST_CHECK int ec2_run_instance(struct ec2 *ec2, const struct ec2_launch *launch
 /* All pages; handler->on_instance hears every instance. An unknown id among query->ids is ERROR_ABSENT. */
 MUST_CHECK int ec2_describe(struct ec2 *ec2, const struct ec2_query *query, const struct ec2_handler *handler,
                             int64_t timeout_ms, struct error *err);
+/* All running instances of the account and region whose checks fail or that EC2 will stop or retire; each at
+ * least once, perhaps more often. Three queries: EC2 has no "or" between filters. */
+MUST_CHECK int ec2_describe_unhealthy(struct ec2 *ec2, const struct ec2_handler *handler, int64_t timeout_ms,
+                                      struct error *err);
 /* For batches; one unknown id fails all. */
 MUST_CHECK int ec2_change(struct ec2 *ec2, enum ec2_verb verb, const struct ec2_query *ids,
                           int64_t timeout_ms, struct error *err);

@@ -211,6 +211,15 @@ static int hand_out_subnet(void *ctx, const struct ec2_subnet *subnet, struct er
     return call->handler.on_subnet(call->handler.ctx, subnet, err);
 }
 
+static int hand_out_status(void *ctx, const struct ec2_status *status, struct error *err)
+{
+    struct ec2_call *call = ctx;
+    if (!call->handler.on_status)
+        return 0;
+    call->has_handed_out = true;
+    return call->handler.on_status(call->handler.ctx, status, err);
+}
+
 static int hand_out_output(void *ctx, const char *base64, struct error *err)
 {
     struct ec2_call *call = ctx;
@@ -284,8 +293,15 @@ static int send_signed(struct ec2_call *call, const struct headers *headers, str
     int64_t left_ms = call->deadline_ms - clock_mono_ms(ec2->clock);
     if (left_ms <= 0)
         return error_set(err, ERROR_UNAVAILABLE, "Timeout", "%s: no time was left", call->action);
-    struct ec2_handler handler = {call,           hand_out_instance, hand_out_change, hand_out_type,
-                                  hand_out_image, hand_out_subnet,   hand_out_output, hand_out_text};
+    struct ec2_handler handler = {.ctx = call,
+                                  .on_instance = hand_out_instance,
+                                  .on_change = hand_out_change,
+                                  .on_type = hand_out_type,
+                                  .on_image = hand_out_image,
+                                  .on_subnet = hand_out_subnet,
+                                  .on_status = hand_out_status,
+                                  .on_output = hand_out_output,
+                                  .on_text = hand_out_text};
     struct ec2_response *parser = ec2_response_new(call->action, &handler);
     struct http_tls tls = {.ca_file = ec2->ca_file};
     struct http_request request = {

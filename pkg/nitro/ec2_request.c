@@ -208,6 +208,18 @@ int ec2_request_describe(const struct ec2_query *query, const char *next_token, 
     return finish(&body, ret_body, err);
 }
 
+int ec2_request_describe_status(const struct ec2_query *query, const char *next_token, char **ret_body,
+                                struct error *err)
+{
+    CLEANUP(buf_done) struct buf body;
+    begin(&body, "DescribeInstanceStatus");
+    if (put_filters(&body, query, err) < 0)
+        return -1;
+    put_positive(&body, EC2_PAGE_SIZE, "MaxResults");
+    put(&body, next_token, "NextToken");
+    return finish(&body, ret_body, err);
+}
+
 const char *ec2_verb_action(enum ec2_verb verb)
 {
     static const char *const actions[] = {"StartInstances", "StopInstances", "TerminateInstances"};

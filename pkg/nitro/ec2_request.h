@@ -23,6 +23,9 @@ MUST_CHECK int ec2_request_run(const struct ec2_launch *launch, char **ret_body,
 /* next_token: of the page before, or NULL. */
 MUST_CHECK int ec2_request_describe(const struct ec2_query *query, const char *next_token, char **ret_body,
                                     struct error *err);
+/* DescribeInstanceStatus: by filters, of running instances. */
+MUST_CHECK int ec2_request_describe_status(const struct ec2_query *query, const char *next_token,
+                                           char **ret_body, struct error *err);
 MUST_CHECK int ec2_request_change(enum ec2_verb verb, const char *const *ids, size_t id_count,
                                   char **ret_body, struct error *err);
 /* The newest output: instances that can have enclaves are all of a kind that gives it while it runs. */

@@ -10,7 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum record { RECORD_NONE, RECORD_INSTANCE, RECORD_CHANGE, RECORD_TYPE, RECORD_IMAGE, RECORD_SUBNET };
+enum record {
+    RECORD_NONE,
+    RECORD_INSTANCE,
+    RECORD_CHANGE,
+    RECORD_TYPE,
+    RECORD_IMAGE,
+    RECORD_SUBNET,
+    RECORD_STATUS
+};
 
 struct ec2_response {
     struct xml *xml;
@@ -28,6 +36,8 @@ struct ec2_response {
     struct ec2_type type;
     struct ec2_image image;
     struct ec2_subnet subnet;
+    struct ec2_status status;
+    struct ec2_status event; /* the one being read: only what concerns an event */
 };
 
 static const struct {
@@ -39,6 +49,7 @@ static const struct {
     {"instanceTypeSet/item", RECORD_TYPE},
     {"imagesSet/item", RECORD_IMAGE},
     {"subnetSet/item", RECORD_SUBNET},
+    {"instanceStatusSet/item", RECORD_STATUS},
 };
 
 static const struct {
@@ -183,6 +194,45 @@ static void read_subnet(struct ec2_subnet *subnet, const char *field, const char
         subnet->free_addresses = strtoll(text, NULL, 10);
 }
 
+/* EC2 keeps events that are over for a week, and says so only here ("Scheduled events for your instances").
+ */
+static bool is_over(const char *description)
+{
+    return strncmp(description, "[Completed]", 11) == 0 || strncmp(description, "[Canceled]", 10) == 0;
+}
+
+static void keep_event(struct ec2_status *status, const struct ec2_status *event)
+{
+    bool is_earlier = !status->event_code[0] || event->event_ms < status->event_ms;
+    if (!event->event_code[0] || is_over(event->event_text) || !is_earlier)
+        return;
+    memcpy(status->event_code, event->event_code, sizeof(status->event_code));
+    memcpy(status->event_text, event->event_text, sizeof(status->event_text));
+    status->event_ms = event->event_ms;
+}
+
+static void read_status(struct ec2_response *response, const char *field, const char *text)
+{
+    struct ec2_status *status = &response->status;
+    struct ec2_status *event = &response->event;
+    if (strcmp(field, "instanceId") == 0)
+        snprintf(status->id, sizeof(status->id), "%s", text);
+    else if (strcmp(field, "instanceStatus/status") == 0)
+        status->is_instance_impaired = strcmp(text, "impaired") == 0;
+    else if (strcmp(field, "systemStatus/status") == 0)
+        status->is_system_impaired = strcmp(text, "impaired") == 0;
+    else if (strcmp(field, "eventsSet/item/code") == 0)
+        snprintf(event->event_code, sizeof(event->event_code), "%s", text);
+    else if (strcmp(field, "eventsSet/item/description") == 0)
+        snprintf(event->event_text, sizeof(event->event_text), "%s", text);
+    else if (strcmp(field, "eventsSet/item/notBefore") == 0)
+        time_parse(text, &event->event_ms);
+    else if (strcmp(field, "eventsSet/item") == 0) {
+        keep_event(status, event);
+        *event = (struct ec2_status){0};
+    }
+}
+
 static void forget_record(struct ec2_response *response)
 {
     ec2_instance_done(&response->instance);
@@ -192,6 +242,7 @@ static void forget_record(struct ec2_response *response)
     response->type = (struct ec2_type){0};
     response->image = (struct ec2_image){0};
     response->subnet = (struct ec2_subnet){0};
+    response->status = response->event = (struct ec2_status){0};
     response->has_state = false;
     response->record = RECORD_NONE;
 }
@@ -227,6 +278,8 @@ static int emit(struct ec2_response *response, struct error *err)
     case RECORD_IMAGE: return handler->on_image ? handler->on_image(handler->ctx, &response->image, err) : 0;
     case RECORD_SUBNET:
         return handler->on_subnet ? handler->on_subnet(handler->ctx, &response->subnet, err) : 0;
+    case RECORD_STATUS:
+        return handler->on_status ? handler->on_status(handler->ctx, &response->status, err) : 0;
     case RECORD_NONE: break;
     }
     return 0;
@@ -293,6 +346,7 @@ static int read_field(struct ec2_response *response, const char *field, const ch
     case RECORD_TYPE: read_type(&response->type, field, text); break;
     case RECORD_IMAGE: read_image(&response->image, field, text); break;
     case RECORD_SUBNET: read_subnet(&response->subnet, field, text); break;
+    case RECORD_STATUS: read_status(response, field, text); break;
     case RECORD_NONE: break;
     }
     return 0;

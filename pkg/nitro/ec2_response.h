@@ -1,13 +1,13 @@
 /* ec2_response: what EC2 answers, record by record while the bytes arrive.
  *
  * Model: PURE. A response is made for one action and fed in pieces; each finished instance, state change,
- * instance type, image or subnet goes to its handler at once, so that a page of megabytes needs the memory of
- * one record. Elements are matched by their local names and in any order; unknown ones are ignored. The same
- * parser reads error answers, under both of the roots that AWS uses; then ec2_response_fault() has the code.
- * Threads: none.   Ownership: a handler may take strings out of an instance by setting them to NULL; the rest
- * is released after the call. Limits: xml.h's.
- * Errors: xml.h's, and ERROR_UNAVAILABLE (UnexpectedAnswer) for an answer of another kind or a record without
- * id or state. What a handler returns is passed on. */
+ * instance type, image, subnet or status goes to its handler at once, so that a page of megabytes needs the
+ * memory of one record. Elements are matched by their local names and in any order; unknown ones are ignored.
+ * The same parser reads error answers, under both of the roots that AWS uses; then ec2_response_fault() has
+ * the code. Threads: none.   Ownership: a handler may take strings out of an instance by setting them to
+ * NULL; the rest is released after the call. Limits: xml.h's. Errors: xml.h's, and ERROR_UNAVAILABLE
+ * (UnexpectedAnswer) for an answer of another kind or a record without id or state. What a handler returns is
+ * passed on. */
 #ifndef TEE_NITRO_EC2_RESPONSE_H
 #define TEE_NITRO_EC2_RESPONSE_H
 
@@ -26,6 +26,7 @@ struct ec2_handler {
     int (*on_type)(void *ctx, const struct ec2_type *type, struct error *err);
     int (*on_image)(void *ctx, const struct ec2_image *image, struct error *err);
     int (*on_subnet)(void *ctx, const struct ec2_subnet *subnet, struct error *err);
+    int (*on_status)(void *ctx, const struct ec2_status *status, struct error *err);
     /* GetConsoleOutput's: base64, perhaps in lines; not called for a host that wrote nothing yet. */
     int (*on_output)(void *ctx, const char *base64, struct error *err);
     int (*on_text)(void *ctx, const char *text, struct error *err); /* DecodeAuthorizationMessage's */

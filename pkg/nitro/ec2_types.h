@@ -1,7 +1,7 @@
 /* ec2_types: instances as EC2 describes them, and what is asked of EC2.
  *
  * Model: what comes from EC2 (struct ec2_instance, ec2_change, ec2_type, ec2_image,
- * ec2_subnet) owns its strings; what goes to EC2
+ * ec2_subnet, ec2_status) owns its strings; what goes to EC2
  * (struct ec2_launch, ec2_query, ec2_tag) borrows them. A string that EC2 left out is NULL: shortly after a
  * launch that is normal for addresses and even for tags. Threads: none.
  * Ownership: ec2_instance_done(); the rest is plain.
@@ -85,6 +85,16 @@ struct ec2_subnet {
     char id[EC2_ID_SIZE];
     char zone[32];
     int64_t free_addresses;
+};
+
+/* What DescribeInstanceStatus says of an instance. Of several events the earliest that is still to come. */
+struct ec2_status {
+    char id[EC2_ID_SIZE];
+    bool is_instance_impaired; /* its own check: the guest does not answer */
+    bool is_system_impaired;   /* the host under it */
+    char event_code[32];       /* "instance-retirement", "instance-stop", ...; "" = none */
+    char event_text[128];
+    int64_t event_ms; /* Unix time, not before; 0 = not said */
 };
 
 struct ec2_tag {

@@ -79,6 +79,14 @@ static int note_subnet(void *ctx, const struct ec2_subnet *subnet, struct error 
     return buf_printf(ctx, "%s %s %lld;", subnet->id, subnet->zone, (long long)subnet->free_addresses);
 }
 
+static int note_status(void *ctx, const struct ec2_status *status, struct error *err)
+{
+    (void)err;
+    return buf_printf(ctx, "%s %d%d %s %lld %s;", status->id, status->is_instance_impaired,
+                      status->is_system_impaired, status->event_code, (long long)status->event_ms,
+                      status->event_text);
+}
+
 static int note_text(void *ctx, const char *text, struct error *err)
 {
     (void)err;
@@ -154,6 +162,25 @@ static const struct {
      "</"
      "DecodedMessage></DecodeAuthorizationMessageResult></DecodeAuthorizationMessageResponse>",
      "decoded {\"a\":1};", NULL, ERROR_NONE},
+    {"DescribeInstanceStatus",
+     "<DescribeInstanceStatusResponse" NS "><instanceStatusSet>"
+     "<item><instanceId>i-1</instanceId><instanceState><code>16</code></instanceState><eventsSet>"
+     "<item><instanceEventId>e</instanceEventId><code>system-reboot</code><description>[Completed] "
+     "reboot</description>"
+     "<notBefore>2026-01-01T00:00:00.000Z</notBefore></item>"
+     "<item><code>instance-stop</code><description>later</description><notBefore>2026-01-02T03:04:06.000Z</"
+     "notBefore></item>"
+     "<item><code>instance-retirement</code><description>The instance is running on degraded "
+     "hardware</description>"
+     "<notBefore>2026-01-02T03:04:05.000Z</notBefore></item></eventsSet>"
+     "<systemStatus><status>ok</status><details><item><name>reachability</name><status>passed</status></"
+     "item></details>"
+     "</systemStatus><instanceStatus><status>impaired</status></instanceStatus></item>"
+     "<item><instanceId>i-2</instanceId><systemStatus><status>impaired</status></"
+     "systemStatus><instanceStatus><status>"
+     "initializing</status></instanceStatus></item></instanceStatusSet></DescribeInstanceStatusResponse>",
+     "i-1 10 instance-retirement 1767323045000 The instance is running on degraded hardware;i-2 01  0 ;",
+     NULL, ERROR_NONE},
     {"DescribeSubnets",
      "<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-1</subnetId><availableIpAddressCount>251</"
      "availableIpAddressCount><availabilityZone>eu-west-1b</availabilityZone></item></subnetSet></"
@@ -190,8 +217,8 @@ static void check(size_t number, size_t piece)
     CLEANUP(buf_done) struct buf heard;
     struct error err = {0};
     buf_init(&heard, 8192);
-    struct ec2_handler handler = {&heard,     note_instance, note_change, note_type,
-                                  note_image, note_subnet,   note_output, note_text};
+    struct ec2_handler handler = {&heard,      note_instance, note_change, note_type, note_image,
+                                  note_subnet, note_status,   note_output, note_text};
     struct ec2_response *response = ec2_response_new(cases[number].action, &handler);
     const char *body = cases[number].body;
     size_t len = strlen(body);
