@@ -55,6 +55,7 @@ struct inventory_loop {
     bool is_stopped;
     struct sweep *sweep;   /* of its thread, as the next */
     int64_t next_sweep_ms; /* monotonic */
+    bool is_health_away;   /* the last look for failing hosts had no answer */
 };
 
 struct controller {
@@ -100,8 +101,6 @@ struct controller {
 
 /* adapters: each fills its part of the ports */
 void kube_ports_fill(struct controller *controller);
-void ec2_ports_fill(struct controller *controller);
-struct ec2_batch *ec2_ports_make_batch(struct controller *controller);
 void attest_port_fill(struct controller *controller);
 void attest_means_init(struct attest_means *means);
 void preflight_port_fill(struct controller *controller);
@@ -123,15 +122,6 @@ void inventory_loop_stop(struct controller *controller);
 void inventory_loop_want(struct controller *controller);
 /* orphan_sweep.c: after a complete look at EC2. */
 void orphan_sweep_run(struct controller *controller);
-/* One describe of everything that is ours; calls put() for each. */
-MUST_CHECK int ec2_ports_describe_all(struct controller *controller,
-                                      void (*put)(void *ctx, const struct host *host), void *ctx,
-                                      struct error *err);
-
-/* One describe of up to INVENTORY_PART_MAX ids, as a filter: an unknown one fails nothing. */
-enum { INVENTORY_PART_MAX = 200 };
-MUST_CHECK int ec2_ports_describe_some(struct controller *controller, const char *const *ids, size_t count,
-                                       void (*put)(void *ctx, const struct host *host), struct error *err);
 
 /* telemetry.c */
 void telemetry_init(struct controller *controller);

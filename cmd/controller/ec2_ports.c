@@ -1,6 +1,7 @@
 /* The EC2 side of the ports: a few lines each over pkg/nitro. */
+#include "ec2_ports.h"
+
 #include "base/mem.h"
-#include "controller.h"
 #include "launch_parts.h"
 #include "nitro/console.h"
 #include "reconcile/drift.h"
@@ -253,4 +254,36 @@ int ec2_ports_describe_all(struct controller *controller, void (*put)(void *ctx,
     struct putter putter = {put, ctx};
     const struct ec2_handler handler = {.on_instance = put_instance, .ctx = &putter};
     return ec2_describe(controller->ec2, &query, &handler, READ_MS, err);
+}
+
+struct health_putter {
+    const struct controller *controller;
+    void (*put)(void *ctx, const char *id, const struct host_health *health);
+    void *ctx;
+};
+
+static int put_status(void *ctx, const struct ec2_status *status, struct error *err)
+{
+    (void)err;
+    const struct health_putter *putter = ctx;
+    const struct clock *clock = putter->controller->clock;
+    struct host_health health = {.since_ms = clock_mono_ms(clock), .since_wall_ms = clock_wall_ms(clock)};
+    if (status->event_code[0]) {
+        health.ailment = HOST_RETIRING;
+        health.event_ms = status->event_ms;
+    } else if (status->is_instance_impaired || status->is_system_impaired) {
+        health.ailment = HOST_IMPAIRED;
+    }
+    if (health.ailment != HOST_WELL)
+        putter->put(putter->ctx, status->id, &health);
+    return 0;
+}
+
+int ec2_ports_describe_unhealthy(struct controller *controller,
+                                 void (*put)(void *ctx, const char *id, const struct host_health *health),
+                                 void *ctx, struct error *err)
+{
+    struct health_putter putter = {controller, put, ctx};
+    const struct ec2_handler handler = {.on_status = put_status, .ctx = &putter};
+    return ec2_describe_unhealthy(controller->ec2, &handler, READ_MS, err);
 }

@@ -3,6 +3,7 @@
  * for 200 of them. */
 #include "base/mem.h"
 #include "controller.h"
+#include "ec2_ports.h"
 
 #include <stdlib.h>
 
@@ -45,6 +46,28 @@ static int describe(struct controller *controller)
     if (is_first)
         store_each_key(controller->store, wake, controller);
     return 0;
+}
+
+static void put_health(void *ctx, const char *id, const struct host_health *health)
+{
+    inventory_put_health(((struct controller *)ctx)->inventory, id, health);
+}
+
+/* Which of them fail, after each whole look that was due. Without an answer nothing is concluded, nor was the
+ * look at EC2 in vain: it is told once. */
+static void describe_health(struct controller *controller)
+{
+    struct error err = {0};
+    struct inventory_loop *loop = &controller->inventory_loop;
+    inventory_begin_health(controller->inventory, clock_mono_ms(controller->clock));
+    if (ec2_ports_describe_unhealthy(controller, put_health, controller, &err) < 0) {
+        if (!loop->is_health_away)
+            log_warn(NULL, "Hosts that fail cannot be looked for", STR("error", err.text));
+        loop->is_health_away = true;
+        return;
+    }
+    loop->is_health_away = false;
+    inventory_end_health(controller->inventory, changed, controller);
 }
 
 /* More than fit are looked at in turn: those that arrived make room. A failure is the next whole pass's to
@@ -96,6 +119,7 @@ static void *loop_run(void *ctx)
     struct controller *controller = ctx;
     int64_t back_off_ms = BACK_OFF_FIRST_MS;
     int64_t due_ms = 0;
+    int64_t health_due_ms = 0;
     struct inventory_loop *loop = &controller->inventory_loop;
     for (;;) {
         enum turn turn = wait_for_turn(loop, controller->clock, due_ms);
@@ -108,6 +132,10 @@ static void *loop_run(void *ctx)
         }
         int64_t start_ms = clock_mono_ms(controller->clock);
         bool is_done = describe(controller) == 0;
+        if (is_done && start_ms >= health_due_ms) {
+            describe_health(controller);
+            health_due_ms = start_ms + (int64_t)controller->options->inventory_interval_s * 1000;
+        }
         loop->part_ms = next_part_ms(controller);
         if (is_done) {
             due_ms = start_ms + (int64_t)controller->options->inventory_interval_s * 1000;

@@ -4,6 +4,7 @@
 #include "base/encoding.h"
 #include "base/mem.h"
 #include "controller.h"
+#include "ec2_ports.h"
 #include "nitro/imds.h"
 
 #include <stdlib.h>

@@ -98,8 +98,8 @@ static void close_statement(struct policy *policy)
 static void put_describe(struct policy *policy)
 {
     open_statement(policy, "Describe",
-                   LIST("ec2:DescribeImages", "ec2:DescribeInstances", "ec2:DescribeInstanceTypes",
-                        "ec2:DescribeSubnets"));
+                   LIST("ec2:DescribeImages", "ec2:DescribeInstances", "ec2:DescribeInstanceStatus",
+                        "ec2:DescribeInstanceTypes", "ec2:DescribeSubnets"));
     put_any_resource(policy);
     close_statement(policy);
 }

@@ -201,10 +201,16 @@ static bool is_over(const char *description)
     return strncmp(description, "[Completed]", 11) == 0 || strncmp(description, "[Canceled]", 10) == 0;
 }
 
+/* Reboots and maintenance are events as well. */
+static bool ends_host(const char *code)
+{
+    return strcmp(code, "instance-retirement") == 0 || strcmp(code, "instance-stop") == 0;
+}
+
 static void keep_event(struct ec2_status *status, const struct ec2_status *event)
 {
     bool is_earlier = !status->event_code[0] || event->event_ms < status->event_ms;
-    if (!event->event_code[0] || is_over(event->event_text) || !is_earlier)
+    if (!ends_host(event->event_code) || is_over(event->event_text) || !is_earlier)
         return;
     memcpy(status->event_code, event->event_code, sizeof(status->event_code));
     memcpy(status->event_text, event->event_text, sizeof(status->event_text));

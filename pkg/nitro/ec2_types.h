@@ -87,12 +87,13 @@ struct ec2_subnet {
     int64_t free_addresses;
 };
 
-/* What DescribeInstanceStatus says of an instance. Of several events the earliest that is still to come. */
+/* What DescribeInstanceStatus says of an instance. Of several events the earliest that will stop or
+ * retire it. */
 struct ec2_status {
     char id[EC2_ID_SIZE];
     bool is_instance_impaired; /* its own check: the guest does not answer */
     bool is_system_impaired;   /* the host under it */
-    char event_code[32];       /* "instance-retirement", "instance-stop", ...; "" = none */
+    char event_code[32];       /* "instance-retirement" or "instance-stop"; "" = none */
     char event_text[128];
     int64_t event_ms; /* Unix time, not before; 0 = not said */
 };

@@ -344,6 +344,21 @@ static int terminate(struct pass *pass, struct error *err)
     return change_state(pass, ports_of(pass)->terminate_host, is_special ? why : "Terminated", err);
 }
 
+/* A failing host; what did not happen is not counted. */
+static int repair(struct pass *pass, struct error *err)
+{
+    char id[HOST_ID_SIZE];
+    snprintf(id, sizeof(id), "%s", pass->plan.host->id);
+    if (!fleet_admit_repair(pass->fleet, id, pass->now)) {
+        pass->wait_ms = PASS_WAIT_MS; /* others were quicker; the next pass sees and says it */
+        return 0;
+    }
+    int result = change_state(pass, ports_of(pass)->terminate_host, "Replaced", err);
+    if (result < 0)
+        fleet_release_repair(pass->fleet, id);
+    return result;
+}
+
 /* No answer: the next try comes soon while the host boots, later the longer it lasts, and at the latest each
  * interval. */
 static int fetch_failed(struct pass *pass, const struct error *err)
@@ -531,5 +546,5 @@ int effect_run(struct pass *pass, struct error *err)
                      pass->plan.action != PLAN_PREFLIGHT && pass->plan.action != PLAN_ATTEST;
     if (is_change && pass->options->config->read_only)
         return 0;
-    return effects[pass->plan.action](pass, err);
+    return pass->plan.is_repair ? repair(pass, err) : effects[pass->plan.action](pass, err);
 }

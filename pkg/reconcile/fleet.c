@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { HOUR_MS = 3600 * 1000, SCAN_MS = 60 * 1000 };
+enum { HOUR_MS = 3600 * 1000, SCAN_MS = 60 * 1000, REPAIR_MS = 15 * 60 * 1000, REPAIR_SHARE = 20 };
 
 struct launch {
     int64_t started_ms;  /* wall */
@@ -20,6 +20,7 @@ struct fleet {
     struct inventory *inventory;
     pthread_mutex_t mutex;
     struct hmap launches; /* token -> struct launch */
+    struct hmap repairs;  /* host id -> int64_t, monotonic */
     int64_t scanned_ms;   /* monotonic; 0 = never */
 };
 
@@ -30,6 +31,7 @@ struct fleet *fleet_new(const struct reconcile_config *config, struct store *sto
     *fleet = (struct fleet){.config = config, .store = store, .inventory = inventory};
     mutex_init(&fleet->mutex);
     hmap_init(&fleet->launches);
+    hmap_init(&fleet->repairs);
     return fleet;
 }
 
@@ -38,6 +40,7 @@ struct fleet *fleet_free(struct fleet *fleet)
     if (!fleet)
         return NULL;
     hmap_done(&fleet->launches, free);
+    hmap_done(&fleet->repairs, free);
     pthread_mutex_destroy(&fleet->mutex);
     free(fleet);
     return NULL;
@@ -125,11 +128,22 @@ static int64_t oldest_ms(const struct fleet *fleet)
     return oldest_ms;
 }
 
+static bool is_repair_spent(struct fleet *fleet, struct moment now)
+{
+    struct hmap_iter iter = {0};
+    size_t allowed = inventory_count_live(fleet->inventory) / REPAIR_SHARE;
+    while (fleet->repairs.count > 0 && hmap_next(&fleet->repairs, &iter))
+        if (now.mono_ms - *(const int64_t *)iter.value >= REPAIR_MS)
+            free(hmap_remove(&fleet->repairs, iter.key));
+    return fleet->repairs.count >= (allowed > 0 ? allowed : 1);
+}
+
 static struct fleet_view look(struct fleet *fleet, struct moment now)
 {
     const struct reconcile_config *config = fleet->config;
     refresh(fleet, now);
-    struct fleet_view view = {.launches_in_hour = (int)fleet->launches.count};
+    struct fleet_view view = {.launches_in_hour = (int)fleet->launches.count,
+                              .is_repair_spent = is_repair_spent(fleet, now)};
     view.is_spent = view.launches_in_hour >= config->max_launches_per_hour_total;
     if (view.is_spent)
         view.next_launch_ms = oldest_ms(fleet) + HOUR_MS;
@@ -161,4 +175,21 @@ void fleet_release(struct fleet *fleet, const char *token)
     LOCK_SCOPE(&fleet->mutex);
     if (token)
         free(hmap_remove(&fleet->launches, token));
+}
+
+bool fleet_admit_repair(struct fleet *fleet, const char *host_id, struct moment now)
+{
+    LOCK_SCOPE(&fleet->mutex);
+    if (is_repair_spent(fleet, now))
+        return false;
+    int64_t *at_ms = mem_alloc(sizeof(*at_ms));
+    *at_ms = now.mono_ms;
+    free(hmap_set(&fleet->repairs, host_id, at_ms));
+    return true;
+}
+
+void fleet_release_repair(struct fleet *fleet, const char *host_id)
+{
+    LOCK_SCOPE(&fleet->mutex);
+    free(hmap_remove(&fleet->repairs, host_id));
 }

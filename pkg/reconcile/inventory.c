@@ -14,6 +14,7 @@ struct entry {
     struct entry *next; /* of the same deployment id */
     struct host host;
     uint64_t mark;
+    uint64_t health_mark;
     bool is_changed;
 };
 
@@ -35,6 +36,9 @@ struct inventory {
     uint64_t mark;
     int64_t pass_begin_ms;
     int64_t completed_ms;
+    uint64_t health_mark;
+    int64_t health_begin_ms;
+    int64_t health_ms;
     size_t live_count;   /* at the end of the last complete pass */
     struct changes left; /* deployment ids that a host no longer carries, until they are told */
 };
@@ -112,12 +116,14 @@ void inventory_put(struct inventory *inventory, const struct host *host, int64_t
         link_entry(inventory, entry);
     } else {
         int64_t since_ms = entry->host.state == host->state ? entry->host.state_since_ms : mono_ms;
+        struct host_health health = entry->host.health;
         entry->is_changed = entry->is_changed || !hosts_equal(&entry->host, host);
         if (strcmp(entry->host.deployment_id, host->deployment_id) != 0)
             changes_add(&inventory->left, entry->host.deployment_id);
         unlink_entry(inventory, entry);
         entry->host = *host;
         entry->host.state_since_ms = since_ms;
+        entry->host.health = health;
         link_entry(inventory, entry);
     }
     entry->mark = inventory->mark;
@@ -190,6 +196,62 @@ void inventory_end_part(struct inventory *inventory, void (*changed)(void *ctx, 
     for (size_t i = 0; i < changes.count; i++)
         changed(ctx, changes.ids[i]);
     free(changes.ids);
+}
+
+void inventory_begin_health(struct inventory *inventory, int64_t mono_ms)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    inventory->health_mark++;
+    inventory->health_begin_ms = mono_ms;
+}
+
+/* EC2 may name a host more than once in a look: as impaired and as one to retire. The latter counts. */
+void inventory_put_health(struct inventory *inventory, const char *id, const struct host_health *health)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    struct entry *entry = hmap_get(&inventory->by_id, id);
+    if (!entry)
+        return;
+    struct host_health *known = &entry->host.health;
+    bool is_lesser = entry->health_mark == inventory->health_mark && health->ailment < known->ailment;
+    entry->health_mark = inventory->health_mark;
+    if (is_lesser || (known->ailment == health->ailment && known->event_ms == health->event_ms))
+        return;
+    bool is_new = known->ailment == HOST_WELL;
+    struct host_health before = *known;
+    *known = *health;
+    if (!is_new) { /* it ails since then, in whatever way */
+        known->since_ms = before.since_ms;
+        known->since_wall_ms = before.since_wall_ms;
+    }
+    entry->is_changed = true;
+}
+
+static void forget_recovered(struct inventory *inventory)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    struct hmap_iter iter = {0};
+    while (hmap_next(&inventory->by_id, &iter)) {
+        struct entry *entry = iter.value;
+        if (entry->host.health.ailment == HOST_WELL || entry->health_mark == inventory->health_mark)
+            continue;
+        entry->host.health = (struct host_health){0};
+        entry->is_changed = true;
+    }
+    inventory->health_ms = inventory->health_begin_ms;
+}
+
+void inventory_end_health(struct inventory *inventory, void (*changed)(void *ctx, const char *deployment_id),
+                          void *ctx)
+{
+    forget_recovered(inventory);
+    inventory_end_part(inventory, changed, ctx);
+}
+
+int64_t inventory_health_ms(struct inventory *inventory)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    return inventory->health_ms;
 }
 
 static bool is_moving(const struct host *host)

@@ -26,6 +26,14 @@ void inventory_end(struct inventory *inventory, void (*changed)(void *ctx, const
 /* Reports what was put since, as inventory_end() does; a host that was not put stays as it was. */
 void inventory_end_part(struct inventory *inventory, void (*changed)(void *ctx, const char *deployment_id),
                         void *ctx);
+/* Which hosts fail, by a look of its own: begin_health, put_health for each that does, end_health, which
+ * reports as inventory_end() does. Who is not put is well; a look that fails is not ended. */
+void inventory_begin_health(struct inventory *inventory, int64_t mono_ms);
+void inventory_put_health(struct inventory *inventory, const char *id, const struct host_health *health);
+void inventory_end_health(struct inventory *inventory, void (*changed)(void *ctx, const char *deployment_id),
+                          void *ctx);
+/* Begin of the last of those looks that was ended, 0 = there was none. */
+int64_t inventory_health_ms(struct inventory *inventory);
 /* Ids of up to max hosts that are pending, stopping or shutting down. */
 size_t inventory_list_moving(struct inventory *inventory, char (*ret_ids)[HOST_ID_SIZE], size_t max);
 /* Begin of the last complete pass, 0 = there was none. */

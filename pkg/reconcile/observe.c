@@ -2,6 +2,7 @@
 #include "reconcile/observe.h"
 
 #include "base/cleanup.h"
+#include "reconcile/health.h"
 #include "reconcile/ledger.h"
 
 #include <stdio.h>
@@ -119,6 +120,8 @@ void observe(const struct observe_input *in, struct observed *ret_seen)
     int64_t completed_ms = inventory_completed_ms(in->inventory);
     seen->is_inventory_complete = completed_ms > 0;
     seen->is_inventory_fresh = completed_ms > memory->effect_ms;
+    int64_t health_ms = inventory_health_ms(in->inventory);
+    seen->is_health_fresh = health_ms > 0 && in->now.mono_ms - health_ms <= HEALTH_AGE_MAX_MS;
     seen->is_store_fresh = !memory->written_version[0] ||
                            resource_version_compare(in->want->resource_version, memory->written_version) >= 0;
     seen->is_store_stale = store_is_stale(in->store, in->now.mono_ms);

@@ -23,6 +23,16 @@ enum host_state {
     HOST_TERMINATED
 };
 
+enum host_ailment { HOST_WELL, HOST_IMPAIRED, HOST_RETIRING };
+
+/* What EC2's status checks and scheduled events say; see health.h. */
+struct host_health {
+    enum host_ailment ailment;
+    int64_t event_ms;      /* HOST_RETIRING: wall, not before */
+    int64_t since_ms;      /* monotonic: when we first saw the ailment */
+    int64_t since_wall_ms; /* the same */
+};
+
 struct host {
     char id[HOST_ID_SIZE];
     enum host_state state;
@@ -41,7 +51,8 @@ struct host {
     uint32_t group_digest;  /* of the security groups, drift.h; 0 = not told */
     bool is_retained;       /* tag tee-retained */
     bool is_spot;
-    int64_t state_since_ms; /* monotonic: when we first saw this state */
+    int64_t state_since_ms;    /* monotonic: when we first saw this state */
+    struct host_health health; /* the inventory's; what a single look-up found has none */
 };
 
 /* Look-ups of something that is not in the inventory: two empty ones, at least 60 s apart, prove absence. */
@@ -81,6 +92,7 @@ struct fleet_view {
     int launches_in_hour;
     int64_t next_launch_ms; /* wall, with is_spent */
     int instances;
+    bool is_repair_spent; /* replacements of failing hosts, of the last quarter of an hour */
 };
 
 /* Where there is no room now, by the places of the effective spec's subnet list; see capacity.h. */
@@ -102,6 +114,7 @@ enum attempt_state {
 struct observed {
     bool is_inventory_complete;
     bool is_inventory_fresh;      /* began after our last effect on this key */
+    bool is_health_fresh;         /* EC2 told lately which hosts fail */
     bool is_store_fresh;          /* shows our last write */
     bool is_store_stale;          /* the watch was silent for more than 90 s */
     bool is_owner;                /* no older object has the deployment id */

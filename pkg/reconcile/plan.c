@@ -2,6 +2,7 @@
 #include "reconcile/plan.h"
 
 #include "base/cleanup.h"
+#include "reconcile/health.h"
 #include "reconcile/identity.h"
 #include "reconcile/ledger.h"
 
@@ -14,6 +15,7 @@ enum {
     LOOK_UP_SPACING_MS = 60 * 1000,
     TOKEN_LIFE_MS = 24 * 3600 * 1000,
     DUPLICATE_GRACE_MS = 60 * 1000,
+    REPAIR_LOOK_MS = 60 * 1000,
 };
 
 const char *const plan_action_names[PLAN_ACTION_COUNT] = {
@@ -148,17 +150,24 @@ bool plan_budget_is_spent(const struct plan_input *in)
     return plan_own_budget_is_spent(in) || in->seen->fleet.is_spent;
 }
 
-bool plan_needs_preflight(const struct plan_input *in)
+/* Why another host is to take the place of the present one, or NULL. */
+static const char *replacement(const struct plan_input *in)
 {
-    return !in->want->is_deleting && (!observed_host(in->seen) || plan_is_drifted(in));
+    return plan_is_drifted(in) ? "Replaced" : health_repair(in);
 }
 
-/* No launch is under way, and one is wanted. */
+bool plan_needs_preflight(const struct plan_input *in)
+{
+    return !in->want->is_deleting && (!observed_host(in->seen) || replacement(in));
+}
+
+/* No launch is under way, and one is wanted by the spec. A failing host that cannot be replaced serves on. */
 static bool is_launch_ahead(const struct plan_input *in)
 {
     enum attempt_state attempt = in->seen->attempt;
     bool is_idle = observed_host(in->seen) || attempt == ATTEMPT_NONE || attempt == ATTEMPT_DEAD;
-    return plan_needs_preflight(in) && plan_wants_running(in) && is_idle;
+    bool is_wanted = plan_needs_preflight(in) && plan_wants_running(in);
+    return is_wanted && is_idle && (!observed_host(in->seen) || plan_is_drifted(in));
 }
 
 bool plan_launch_is_refused(const struct plan_input *in)
@@ -385,17 +394,20 @@ static bool row_launch(const struct plan_input *in, struct plan *ret)
 
 /* The host is given up only for a launch that EC2 said it would make; meanwhile it is looked after as before.
  */
-static bool row_drift(const struct plan_input *in, struct plan *ret)
+static bool row_replace(const struct plan_input *in, struct plan *ret)
 {
+    const char *why = replacement(in);
     bool replaces = in->effective->update_strategy != UPDATE_ON_DELETE;
+    bool is_repair = why && !plan_is_drifted(in);
     int64_t wait_ms = -1;
-    if (!plan_is_drifted(in) || (replaces && plan_budget_is_spent(in)))
+    if (!why || (replaces && plan_budget_is_spent(in)) || (is_repair && in->seen->fleet.is_repair_spent))
         return false;
     enum preflight_gate gate = look_at_gate(in, replaces ? PURPOSE_REPLACE : PURPOSE_TELL, &wait_ms);
     if (gate == GATE_SHUT || (gate == GATE_OPEN && !replaces))
         return false;
     *ret = gate == GATE_ASK ? act(10, PLAN_PREFLIGHT, NULL, NULL)
-                            : act(10, PLAN_TERMINATE, observed_host(in->seen), "Replaced");
+                            : act(10, PLAN_TERMINATE, observed_host(in->seen), why);
+    ret->is_repair = is_repair && ret->action == PLAN_TERMINATE;
     return true;
 }
 
@@ -480,10 +492,20 @@ static void wake_for_lapse(const struct plan_input *in, struct plan *plan)
 static void wake_for_preflight(const struct plan_input *in, struct plan *plan)
 {
     int64_t wait_ms = -1;
-    if (plan->row <= 10 || !plan_is_drifted(in) || look_at_gate(in, PURPOSE_REPLACE, &wait_ms) != GATE_SHUT ||
+    if (plan->row <= 10 || !replacement(in) || look_at_gate(in, PURPOSE_REPLACE, &wait_ms) != GATE_SHUT ||
         wait_ms < 0)
         return;
     if (plan->look_again_ms < 0 || plan->look_again_ms > wait_ms)
+        plan->look_again_ms = wait_ms;
+}
+
+/* A failing host is thought of again when its time is up, or when there may be room in the budget. */
+static void wake_for_repair(const struct plan_input *in, struct plan *plan)
+{
+    int64_t wait_ms = health_patience_ms(in);
+    if (wait_ms < 0 && health_repair(in) && in->seen->fleet.is_repair_spent)
+        wait_ms = REPAIR_LOOK_MS;
+    if (wait_ms >= 0 && (plan->look_again_ms < 0 || plan->look_again_ms > wait_ms))
         plan->look_again_ms = wait_ms;
 }
 
@@ -492,7 +514,7 @@ struct plan plan_next(const struct plan_input *in)
     static bool (*const rows[])(const struct plan_input *, struct plan *) = {
         row_blind,      row_paused,       row_deleting, row_halted,  row_stalled,  row_finalizer,
         row_duplicates, row_open_attempt, row_identity, row_stopped, row_adopt,    row_launch,
-        row_drift,      row_start,        row_moving,   row_attest,  row_rejected, row_ready,
+        row_replace,    row_start,        row_moving,   row_attest,  row_rejected, row_ready,
     };
     struct plan plan = {0};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -500,5 +522,6 @@ struct plan plan_next(const struct plan_input *in)
             break;
     wake_for_lapse(in, &plan);
     wake_for_preflight(in, &plan);
+    wake_for_repair(in, &plan);
     return plan;
 }

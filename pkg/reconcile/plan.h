@@ -43,6 +43,7 @@ struct plan {
     const char *why;         /* constant; Event reason for STOP and TERMINATE */
     int64_t look_again_ms;   /* delay; -1 = when something happens */
     bool is_blind;           /* row 0: too little is known to say anything in the status */
+    bool is_repair;          /* TERMINATE of a host that fails: fleet.h has to admit it */
 };
 
 struct plan_input {
@@ -80,7 +81,7 @@ bool plan_is_boot_overdue(const struct plan_input *in);
 /* The object's launches of the last hour, or those of all objects. */
 bool plan_own_budget_is_spent(const struct plan_input *in);
 bool plan_budget_is_spent(const struct plan_input *in);
-/* There is no host, or one that another spec launched: what is known of the next launch matters. */
+/* There is no host, or one that is to be replaced: what is known of the next launch matters. */
 bool plan_needs_preflight(const struct plan_input *in);
 /* That launch cannot work, and nothing but another spec helps. */
 bool plan_launch_is_refused(const struct plan_input *in);

@@ -189,22 +189,31 @@ static bool has_become(const struct pass *pass, const struct tee_status *status,
            strcmp(before->status, after->status) != 0;
 }
 
+static bool has_new_reason(const struct pass *pass, const struct tee_status *status, const char *type,
+                           const char *reason)
+{
+    const struct condition *before = condition_find(&pass->want->status.conditions, type);
+    const struct condition *after = condition_find(&status->conditions, type);
+    return before && after && strcmp(after->reason, reason) == 0 && strcmp(before->reason, reason) != 0;
+}
+
 /* Transitions that a user wants to find in the Events; once the status has them, so that each is told once.
  */
 static void tell_transitions(const struct pass *pass, const struct tee_status *status)
 {
     const struct condition *attested = condition_find(&pass->want->status.conditions, "Attested");
+    const struct condition *now = condition_find(&status->conditions, "HostLaunched");
     if (has_become(pass, status, "Attested", "Lapsed") && strcmp(attested->status, "True") == 0)
         pass_event(pass, "Warning", "AttestationLapsed",
                    condition_find(&status->conditions, "Attested")->message);
     if (has_become(pass, status, "Drifted", "SpecChanged") ||
         has_become(pass, status, "Drifted", "SecurityGroupsDiffer"))
         pass_event(pass, "Normal", "DriftDetected", condition_find(&status->conditions, "Drifted")->message);
-    const struct condition *launched = condition_find(&pass->want->status.conditions, "HostLaunched");
-    const struct condition *now = condition_find(&status->conditions, "HostLaunched");
-    if (launched && now && strcmp(now->reason, "LaunchBudgetExhausted") == 0 &&
-        strcmp(launched->reason, now->reason) != 0)
+    if (has_new_reason(pass, status, "HostLaunched", "LaunchBudgetExhausted"))
         pass_event(pass, "Warning", "LaunchFailed", now->message);
+    if (has_new_reason(pass, status, "HostLaunched", "Impaired") ||
+        has_new_reason(pass, status, "HostLaunched", "RetirementScheduled"))
+        pass_event(pass, "Warning", now->reason, now->message);
 }
 
 static int report(struct pass *pass, struct error *err)

@@ -202,6 +202,18 @@ def compare_readings(sides):
     check(sorted(mine or [], key=lambda one: one["id"]) == sorted(read, key=lambda one: one["id"]), f"DescribeInstances: {mine} beside {read}")
 
 
+def compare_unhealthy(sides, instance):
+    """Three requests of ours; the last is compared, and all readings."""
+    change = {"health": {"system": "impaired", "event": "instance-stop", "eventInMs": 3600000}}
+    asked = urllib.request.Request(f"{Recorder.upstream}/_sim/instances/{instance}", json.dumps(change).encode(), method="POST")
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=10).close()
+    mine, other = sides.compare("DescribeInstanceStatus", {}, "describe_instance_status",
+        {"Filters": [{"Name": "system-status.status", "Values": ["impaired"]}], "MaxResults": 1000})
+    read = [{"id": one["InstanceId"], "instance": one["InstanceStatus"]["Status"] == "impaired",
+        "system": one["SystemStatus"]["Status"] == "impaired", "event": one["Events"][0]["Code"]} for one in other["InstanceStatuses"]]
+    check(len(read) == 1 and mine == read * 2, f"DescribeInstanceStatus: {mine} beside {read}")
+
+
 def compare_rest(sides, instance):
     by_id, their_id = {"ids": [instance]}, {"InstanceIds": [instance]}
     sides.compare("DescribeInstances", by_id, "describe_instances", their_id)
@@ -236,6 +248,7 @@ def main(probe, program):
             instance = compare_launches(sides)
             time.sleep(1.5)  # Past the launch, so that two readings do not straddle a change of state.
             compare_readings(sides)
+            compare_unhealthy(sides, instance)
             compare_rest(sides, instance)
             # tee-sim knows no such session; the fields and signatures of what was sent are compared all the same.
             token = base64.b64encode(os.urandom(90)).decode()

@@ -144,6 +144,25 @@ static int create_tags(struct probe *probe, const char *id, struct error *err)
     return ec2_create_tags(probe->ec2, id, tags, CALL_MS, err);
 }
 
+static int put_status(void *ctx, const struct ec2_status *status, struct error *err)
+{
+    (void)err;
+    struct json_writer *out = ctx;
+    json_open_object(out, NULL);
+    json_text(out, "id", status->id);
+    json_bool(out, "instance", status->is_instance_impaired);
+    json_bool(out, "system", status->is_system_impaired);
+    json_text(out, "event", status->event_code);
+    json_close_object(out);
+    return 0;
+}
+
+static int describe_unhealthy(struct probe *probe, struct error *err)
+{
+    const struct ec2_handler handler = {.on_status = put_status, .ctx = &probe->out};
+    return ec2_describe_unhealthy(probe->ec2, &handler, CALL_MS, err);
+}
+
 static int look_at(struct probe *probe, const char *action, const struct texts *ids, struct error *err)
 {
     const struct ec2_query query = {.ids = ids->values, .id_count = ids->count};
@@ -175,6 +194,8 @@ static int call(struct probe *probe, const char *action, struct error *err)
         return run_or_try(probe, action[strlen("RunInstances")] != '\0', err);
     if (strcmp(action, "DescribeInstances") == 0)
         return describe(probe, err);
+    if (strcmp(action, "DescribeInstanceStatus") == 0)
+        return describe_unhealthy(probe, err);
     for (enum ec2_verb verb = EC2_START; verb <= EC2_TERMINATE; verb++)
         if (strcmp(action, ec2_verb_action(verb)) == 0)
             return change(probe, verb, err);

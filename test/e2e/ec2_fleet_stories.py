@@ -3,7 +3,7 @@
 import os
 import time
 
-from ec2_stack import is_handled, wait_until
+from ec2_stack import condition, is_handled, wait_until
 
 # What a fleet of hundreds needs in minutes, and a default refuses (docs/behaviour.md section 4).
 PLENTY = ("--max-launches-per-hour-total", "10000", "--ec2-rate-share", "100")
@@ -141,4 +141,34 @@ def restore(stage):
     stage.check(not story.sim.alive(), "they are its own: deleted with their objects", len(story.sim.alive()))
 
 
-STORIES = (one_bad_id, throttled_reads, upgrade, restore)
+def failing_hosts(stage):
+    """EC2 says that one host fails and that it will retire another; the third has recovered when it is asked again.
+
+    Failing: nothing is said of it, a host is replaced at once, or both are at a time. Guards taken out, each seen to
+    fail test_health.c: the patience, the age of the answer, the budget of replacements (pkg/reconcile/health.c).
+    """
+    story = stage.story(flags=PLENTY)
+    story.controller.start()
+    launch_many(story, 3)
+    hosts = [story.get(f"n{number}")["status"]["instance"]["id"] for number in range(3)]
+    story.sim.change(hosts[0], health={"instance": "impaired"})
+    story.sim.change(hosts[1], health={"event": "instance-retirement", "eventInMs": 14 * 24 * 3600 * 1000})
+    story.sim.change(hosts[2], health={"system": "impaired"})
+    for number, reason in enumerate(("Impaired", "RetirementScheduled", "Impaired")):
+        wait_until(20, f"n{number} is {reason}", lambda: condition(story.get(f"n{number}"), "HostLaunched")["reason"] == reason)
+        wait_until(10, "its Event", lambda: [one for one in story.events(reason) if one["regarding"]["name"] == f"n{number}"])
+    stage.check(story.ready_count() == 3, "they serve on", story.ready_count())
+    story.sim.change(hosts[2], health={"system": "ok"})
+    wait_until(20, "n2 has recovered", lambda: condition(story.get("n2"), "HostLaunched")["reason"] == "Running")
+    stage.check(not story.sim.calls("TerminateInstances"), "none was ended at once", story.sim.calls("TerminateInstances"))
+    if not stage.is_full:
+        return
+    time.sleep(330)
+    alive = {one["id"] for one in story.sim.alive()}
+    stage.check(hosts[2] in alive and len(alive & set(hosts[:2])) == 1, "after five minutes one of the two was replaced", alive)
+    story.await_ready(3, 30)
+    time.sleep(15 * 60)
+    stage.check(not {one["id"] for one in story.sim.alive()} & set(hosts[:2]), "and the other a quarter of an hour later", hosts)
+
+
+STORIES = (failing_hosts, one_bad_id, throttled_reads, upgrade, restore)

@@ -365,6 +365,40 @@ static void unreachable_and_lapsed(struct world *world)
     world_run(world, 130 * 1000);
 }
 
+static void impaired_and_replaced(struct world *world)
+{
+    up(world);
+    world_host(world)->ailment = HOST_IMPAIRED;
+    world_say(world, "its status checks fail for two minutes");
+    world_run(world, 120 * 1000);
+    world_host(world)->ailment = HOST_WELL;
+    world_run(world, 60 * 1000);
+    world_say(world, "and again, for good");
+    world_host(world)->ailment = HOST_IMPAIRED;
+    world_run(world, 320 * 1000);
+    world_settle(world);
+}
+
+static void retired_a_few_at_a_time(struct world *world)
+{
+    world_apply(world, "a", running);
+    world_apply(world, "b", running);
+    world_settle(world);
+    world_say(world, "EC2 will retire both");
+    world->hosts[0].ailment = world->hosts[1].ailment = HOST_RETIRING;
+    world_run(world, 20 * 60 * 1000);
+    world_settle(world);
+}
+
+static void retired_but_on_delete(struct world *world)
+{
+    world_apply(world, "a", "{" IMAGE ",\"updateStrategy\":\"OnDelete\"}");
+    world_settle(world);
+    world_host(world)->ailment = HOST_RETIRING;
+    world_run(world, 600 * 1000);
+    world_settle(world);
+}
+
 static void standby(struct world *world)
 {
     world->lease_ms = 0;
@@ -420,6 +454,9 @@ static const struct story stories[] = {
     {"row-10-on-delete", drift_on_delete, false},
     {"row-10-edit-taken-back", edit_taken_back, false},
     {"row-10-default-changed", default_changed, false},
+    {"row-10-impaired", impaired_and_replaced, true},
+    {"row-10-retired-a-few-at-a-time", retired_a_few_at_a_time, true},
+    {"row-10-retired-on-delete", retired_but_on_delete, true},
     {"row-13-boot-timeout", boot_timeout, true},
     {"row-13-boot-failed-again", boot_failed_again, true},
     {"row-14-policy-changed", policy_changed, false},

@@ -211,6 +211,22 @@ static void host_changed(void *ctx, const char *deployment_id)
         workqueue_add(world->queue, key, WORK_URGENT);
 }
 
+static void health_pass(struct world *world)
+{
+    inventory_begin_health(world->inventory, world->mono_ms);
+    for (size_t i = 0; i < world->host_count; i++) {
+        const struct world_host *host = &world->hosts[i];
+        int64_t wall_ms = world_wall_ms(world);
+        const struct host_health health = {.ailment = host->ailment,
+                                           .event_ms = wall_ms + 24 * 3600 * 1000 - wall_ms % (3600 * 1000),
+                                           .since_ms = world->mono_ms,
+                                           .since_wall_ms = wall_ms};
+        if (host->ailment != HOST_WELL && host->host.state == HOST_RUNNING)
+            inventory_put_health(world->inventory, host->host.id, &health);
+    }
+    inventory_end_health(world->inventory, host_changed, world);
+}
+
 static void inventory_pass(struct world *world)
 {
     world->next_inventory_ms = world->mono_ms + INVENTORY_MS;
@@ -224,6 +240,7 @@ static void inventory_pass(struct world *world)
             inventory_put(world->inventory, &host->host, world->mono_ms);
     }
     inventory_end(world->inventory, host_changed, world);
+    health_pass(world);
 }
 
 static void work(struct world *world)

@@ -23,6 +23,7 @@ struct world_host {
     struct host host;
     int64_t due_ms; /* mono; when the present state moves on, 0 = never */
     int boots;
+    enum host_ailment ailment;
     bool is_hidden;      /* not listed and unknown by id and token: EC2's eventual consistency */
     bool is_unreachable; /* the enclave does not answer */
     const char *verdict; /* what its document is judged as; NULL = Verified */

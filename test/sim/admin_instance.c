@@ -60,6 +60,10 @@ struct wish {
     json_int_t started_ago_ms; /* -1: as it is */
     int protect;               /* -1: as it is */
     const char *group;
+    const char *system_check; /* "ok" or "impaired" */
+    const char *instance_check;
+    const char *event_code;
+    json_int_t event_in_ms;
     const char *console;
     const char *defect;
     const char *digest;
@@ -67,8 +71,17 @@ struct wish {
     char parsed_digest[ENCLAVE_DIGEST_SIZE];
 };
 
+static bool is_check(const char *text)
+{
+    return !text || strcmp(text, "ok") == 0 || strcmp(text, "impaired") == 0;
+}
+
 static int check_wish(struct wish *wish, json_error_t *error)
 {
+    if (!is_check(wish->system_check) || !is_check(wish->instance_check)) {
+        snprintf(error->text, sizeof(error->text), "a check is 'ok' or 'impaired'");
+        return -1;
+    }
     while (wish->defect && wish->parsed_defect < SIM_DEFECT_COUNT &&
            strcmp(sim_defect_name(wish->parsed_defect), wish->defect) != 0)
         wish->parsed_defect++;
@@ -100,12 +113,17 @@ static int read_wish(const struct sim_request *request, struct wish *wish, json_
                      json_t **ret_lag, json_error_t *error)
 {
     json_t *enclave = NULL;
+    json_t *health = NULL;
     *ret_root = json_loadb(request->body, request->body_len, 0, error);
     if (!*ret_root ||
-        json_unpack_ex(*ret_root, error, JSON_STRICT, "{s?o, s?b, s?b, s?b, s?I, s?s, s?s, s?o}", "lag",
+        json_unpack_ex(*ret_root, error, JSON_STRICT, "{s?o, s?b, s?b, s?b, s?I, s?s, s?s, s?o, s?o}", "lag",
                        ret_lag, "terminate", &wish->terminate, "stop", &wish->stop, "protected",
                        &wish->protect, "startedAgoMs", &wish->started_ago_ms, "group", &wish->group,
-                       "console", &wish->console, "enclave", &enclave) < 0)
+                       "console", &wish->console, "enclave", &enclave, "health", &health) < 0)
+        return -1;
+    if (health && json_unpack_ex(health, error, JSON_STRICT, "{s?s, s?s, s?s, s?I}", "system",
+                                 &wish->system_check, "instance", &wish->instance_check, "event",
+                                 &wish->event_code, "eventInMs", &wish->event_in_ms) < 0)
         return -1;
     if (enclave &&
         json_unpack_ex(enclave, error, JSON_STRICT, "{s?b, s?s, s?s, s?b}", "crash", &wish->crash, "defect",
@@ -120,6 +138,23 @@ static void set_group(struct sim_launch *launch, const char *group)
     while (launch->group_count > 0)
         free(launch->group_ids[--launch->group_count]);
     launch->group_ids[launch->group_count++] = mem_strdup(group);
+}
+
+static const char *constant_of(const char *check)
+{
+    return strcmp(check, "ok") == 0 ? "ok" : "impaired";
+}
+
+static void apply_health(struct sim_instance *instance, const struct wish *wish, int64_t now_ms)
+{
+    if (wish->system_check)
+        instance->system_check = constant_of(wish->system_check);
+    if (wish->instance_check)
+        instance->instance_check = constant_of(wish->instance_check);
+    if (!wish->event_code)
+        return;
+    snprintf(instance->event_code, sizeof(instance->event_code), "%s", wish->event_code);
+    instance->event_ms = now_ms + wish->event_in_ms;
 }
 
 static void apply_wish(struct sim_service *service, struct sim_instance *instance, const struct wish *wish)
@@ -140,6 +175,7 @@ static void apply_wish(struct sim_service *service, struct sim_instance *instanc
         instance->is_protected = wish->protect;
     if (wish->group)
         set_group(&instance->launch, wish->group);
+    apply_health(instance, wish, now_ms);
     if (wish->crash)
         instance->is_crashed = true;
     if (wish->defect)

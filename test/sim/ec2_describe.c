@@ -2,6 +2,7 @@
  * looked at and carries a digest of the filters, so that a token of another request is refused. Instances
  * that lag hides still take a place on their page: pages may be short, as with the real service. */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/encoding.h"
 #include "base/mem.h"
 #include "sim/ec2.h"
@@ -158,15 +159,38 @@ int sim_describe_instances(struct sim_call *call)
     return answer_page(call, &page, "DescribeInstances", "reservationSet");
 }
 
+static void write_events(struct sim_call *call, const struct sim_instance *instance)
+{
+    char at[TIME_TEXT_SIZE];
+    if (!instance->event_code[0])
+        return;
+    time_format(instance->event_ms, at);
+    buf_puts(call->out, "<eventsSet><item>");
+    sim_xml_text(call->out, "instanceEventId", "instance-event-0123456789abcdef0");
+    sim_xml_text(call->out, "code", instance->event_code);
+    sim_xml_text(call->out, "description", "The instance is running on degraded hardware");
+    sim_xml_text(call->out, "notBefore", at);
+    buf_puts(call->out, "</item></eventsSet>");
+}
+
+static void write_check(struct sim_call *call, const char *name, const char *status)
+{
+    buf_printf(call->out, "<%s>", name);
+    sim_xml_text(call->out, "status", status);
+    buf_printf(call->out, "<details><item><name>reachability</name><status>%s</status></item></details></%s>",
+               strcmp(status, "impaired") == 0 ? "failed" : "passed", name);
+}
+
 static void write_status(struct sim_call *call, const struct sim_instance *instance)
 {
-    const char *status = instance->state == SIM_RUNNING ? "ok" : "not-applicable";
     buf_puts(call->out, "<item>");
     sim_xml_text(call->out, "instanceId", instance->id);
     sim_xml_text(call->out, "availabilityZone", instance->launch.zone);
+    write_events(call, instance);
     sim_xml_state(call->out, "instanceState", instance->state);
-    buf_printf(call->out, "<systemStatus><status>%s</status></systemStatus>", status);
-    buf_printf(call->out, "<instanceStatus><status>%s</status></instanceStatus></item>", status);
+    write_check(call, "systemStatus", sim_system_check(instance));
+    write_check(call, "instanceStatus", sim_instance_check(instance));
+    buf_puts(call->out, "</item>");
 }
 
 int sim_describe_instance_status(struct sim_call *call)

@@ -52,6 +52,23 @@ bool sim_has_address(const struct sim_instance *instance, int64_t now_ms)
     return instance->address != 0 && now_ms >= instance->launched_ms + instance->lag.no_ip_ms;
 }
 
+static const char *check_of(const struct sim_instance *instance, const char *set)
+{
+    if (instance->state != SIM_RUNNING)
+        return "not-applicable";
+    return set ? set : "ok";
+}
+
+const char *sim_system_check(const struct sim_instance *instance)
+{
+    return check_of(instance, instance->system_check);
+}
+
+const char *sim_instance_check(const struct sim_instance *instance)
+{
+    return check_of(instance, instance->instance_check);
+}
+
 struct probe {
     const struct sim_filter *filter;
     const struct sim_instance *instance;
@@ -97,13 +114,39 @@ static bool match_enclave(const struct probe *probe, const char *value)
     return sim_wildcard_match(value, probe->instance->launch.has_enclave ? "true" : "false");
 }
 
+static bool match_event(const struct probe *probe, const char *value)
+{
+    return probe->instance->event_code[0] && sim_wildcard_match(value, probe->instance->event_code);
+}
+
+static bool match_system_check(const struct probe *probe, const char *value)
+{
+    return sim_wildcard_match(value, sim_system_check(probe->instance));
+}
+
+static bool match_instance_check(const struct probe *probe, const char *value)
+{
+    return sim_wildcard_match(value, sim_instance_check(probe->instance));
+}
+
+static const char describe[] = "DescribeInstances";
+static const char status[] = "DescribeInstanceStatus";
+
+/* action: the only one that knows the filter; NULL: both. */
 static const struct {
     const char *name;
+    const char *action;
     bool (*match)(const struct probe *probe, const char *value);
 } kinds[] = {
-    {"tag:", match_tag},           {"tag-key", match_tag_key},
-    {"instance-id", match_id},     {"instance-state-name", match_state},
-    {"client-token", match_token}, {"enclave-options.enabled", match_enclave},
+    {"tag:", describe, match_tag},
+    {"tag-key", describe, match_tag_key},
+    {"instance-id", describe, match_id},
+    {"instance-state-name", NULL, match_state},
+    {"client-token", describe, match_token},
+    {"enclave-options.enabled", describe, match_enclave},
+    {"event.code", status, match_event},
+    {"system-status.status", status, match_system_check},
+    {"instance-status.status", status, match_instance_check},
 };
 
 static size_t find_kind(const char *name)
@@ -112,6 +155,14 @@ static size_t find_kind(const char *name)
         if (strcmp(kinds[i].name, name) == 0)
             return i;
     return strncmp(name, "tag:", 4) == 0 && name[4] ? 0 : ARRAY_LEN(kinds);
+}
+
+static bool knows_filter(const struct sim_query *query, const char *name)
+{
+    size_t kind = find_kind(name);
+    if (kind == ARRAY_LEN(kinds))
+        return false;
+    return !kinds[kind].action || strcmp(kinds[kind].action, sim_query_get(query, "Action")) == 0;
 }
 
 static int parse_values(const struct sim_query *query, int number, struct sim_filter *filter,
@@ -148,7 +199,7 @@ static int parse_one(const struct sim_query *query, int number, struct sim_filte
         return sim_fail_set(fail, 400, "FilterLimitExceeded",
                             "The maximum number of filters specified on a single call is %d",
                             SIM_MAX_FILTERS);
-    if (find_kind(name) == ARRAY_LEN(kinds))
+    if (!knows_filter(query, name))
         return sim_fail_set(fail, 400, "InvalidParameterValue", "The filter '%.200s' is invalid", name);
     struct sim_filter *filter = &filters->items[filters->count++];
     filter->name = name;

@@ -35,5 +35,8 @@ bool sim_is_known(const struct sim_instance *instance, int64_t now_ms);
 bool sim_is_listed(const struct sim_instance *instance, int64_t now_ms);
 bool sim_has_tags(const struct sim_instance *instance, int64_t now_ms);
 bool sim_has_address(const struct sim_instance *instance, int64_t now_ms);
+/* "ok", "impaired" or "not-applicable". */
+const char *sim_system_check(const struct sim_instance *instance);
+const char *sim_instance_check(const struct sim_instance *instance);
 
 #endif

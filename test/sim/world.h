@@ -87,7 +87,11 @@ struct sim_instance {
     enum sim_defect defect;
     char swapped_digest[ENCLAVE_DIGEST_SIZE]; /* "" = none */
     char earlier_nonce[80];                   /* in hex; "" = none yet */
-    char *console;                            /* what a test put there; NULL = the boot's own lines */
+    const char *system_check;                 /* constants: "ok", "impaired"; NULL = as its state says */
+    const char *instance_check;
+    char event_code[32]; /* scheduled; "" = none */
+    int64_t event_ms;    /* not before */
+    char *console;       /* what a test put there; NULL = the boot's own lines */
 };
 
 struct world_options {

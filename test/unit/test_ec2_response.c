@@ -168,6 +168,8 @@ static const struct {
      "<item><instanceEventId>e</instanceEventId><code>system-reboot</code><description>[Completed] "
      "reboot</description>"
      "<notBefore>2026-01-01T00:00:00.000Z</notBefore></item>"
+     "<item><code>system-maintenance</code><description>earlier, and harmless</description>"
+     "<notBefore>2026-01-01T00:00:00.000Z</notBefore></item>"
      "<item><code>instance-stop</code><description>later</description><notBefore>2026-01-02T03:04:06.000Z</"
      "notBefore></item>"
      "<item><code>instance-retirement</code><description>The instance is running on degraded "

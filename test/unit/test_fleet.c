@@ -183,6 +183,30 @@ static void test_instances(void **state)
     done(&scene);
 }
 
+/* One of few, a twentieth of many, in a quarter of an hour. */
+static void test_repairs(void **state)
+{
+    enum { HOSTS = 45 };
+    enum host_state states[HOSTS];
+    struct scene scene;
+    (void)state;
+    init(&scene, 100, 0);
+    assert_true(fleet_admit_repair(scene.fleet, "i-1", scene.now));
+    assert_true(look(&scene).is_repair_spent);
+    assert_false(fleet_admit_repair(scene.fleet, "i-2", scene.now));
+    fleet_release_repair(scene.fleet, "i-1");
+    assert_true(fleet_admit_repair(scene.fleet, "i-2", scene.now));
+    for (size_t i = 0; i < HOSTS; i++)
+        states[i] = HOST_RUNNING;
+    list_hosts(&scene, states, HOSTS);
+    assert_false(look(&scene).is_repair_spent);
+    assert_true(fleet_admit_repair(scene.fleet, "i-3", scene.now));
+    assert_false(fleet_admit_repair(scene.fleet, "i-4", scene.now));
+    later(&scene, 15 * 60 * 1000);
+    assert_false(look(&scene).is_repair_spent);
+    done(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_ledgers_are_read),
         cmocka_unit_test(test_nothing_counts_twice),
         cmocka_unit_test(test_instances),
+        cmocka_unit_test(test_repairs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -200,12 +200,63 @@ static void test_find(void **state)
     inventory_free(inventory);
 }
 
+static void put_health(struct inventory *inventory, const char *id, enum host_ailment ailment,
+                       int64_t mono_ms)
+{
+    const struct host_health health = {.ailment = ailment, .since_ms = mono_ms, .since_wall_ms = mono_ms};
+    inventory_put_health(inventory, id, &health);
+}
+
+static void end_health_expecting(struct inventory *inventory, const char *changed)
+{
+    CLEANUP(buf_done) struct buf got;
+    buf_init(&got, 4096);
+    inventory_end_health(inventory, note, &got);
+    assert_string_equal(buf_text(&got), changed);
+}
+
+static struct host_health health_of(struct inventory *inventory, const char *id)
+{
+    struct host host;
+    assert_true(inventory_get(inventory, id, &host));
+    return host.health;
+}
+
+static void test_health(void **state)
+{
+    (void)state;
+    struct inventory *inventory = inventory_new();
+    inventory_begin(inventory, 1);
+    put(inventory, "i-1", "d1", 1);
+    end_expecting(inventory, "d1 ");
+    assert_int_equal(inventory_health_ms(inventory), 0);
+    inventory_begin_health(inventory, 100);
+    put_health(inventory, "i-1", HOST_IMPAIRED, 100);
+    put_health(inventory, "i-of-others", HOST_IMPAIRED, 100);
+    end_health_expecting(inventory, "d1 ");
+    assert_int_equal(inventory_health_ms(inventory), 100);
+    inventory_begin(inventory, 110); /* a look at EC2 leaves it */
+    put(inventory, "i-1", "d1", 110);
+    end_expecting(inventory, "");
+    inventory_begin_health(inventory, 200); /* one that fails says nothing */
+    inventory_begin_health(inventory, 300);
+    put_health(inventory, "i-1", HOST_RETIRING, 300);
+    put_health(inventory, "i-1", HOST_IMPAIRED, 300);
+    end_health_expecting(inventory, "d1 ");
+    assert_int_equal(health_of(inventory, "i-1").ailment, HOST_RETIRING);
+    assert_int_equal(health_of(inventory, "i-1").since_ms, 100);
+    inventory_begin_health(inventory, 400);
+    end_health_expecting(inventory, "d1 ");
+    assert_int_equal(health_of(inventory, "i-1").ailment, HOST_WELL);
+    inventory_free(inventory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_passes),  cmocka_unit_test(test_part),        cmocka_unit_test(test_another_id),
         cmocka_unit_test(test_changes), cmocka_unit_test(test_state_since), cmocka_unit_test(test_abandon),
-        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_find),    cmocka_unit_test(test_health),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -366,6 +366,14 @@ static void tags_and_types(void **state)
     assert_int_equal(count_shown(scene), 0);
     call(scene, "Action=DescribeInstanceStatus&IncludeAllInstances=true" VERSION);
     assert_int_equal(count_shown(scene), 1);
+    assert_string_equal(
+        call(scene, "Action=DescribeInstanceStatus&Filter.1.Name=event.code&Filter.1.Value.1=a" VERSION), "");
+    assert_string_equal(
+        call(scene, "Action=DescribeInstanceStatus&Filter.1.Name=tag:a&Filter.1.Value.1=a" VERSION),
+        "InvalidParameterValue");
+    assert_string_equal(
+        call(scene, "Action=DescribeInstances&Filter.1.Name=event.code&Filter.1.Value.1=a" VERSION),
+        "InvalidParameterValue");
 }
 
 static void console(void **state)
