@@ -5,6 +5,7 @@
 #include "base/encoding.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "kube/exec_plugin.h"
 #include "kube/impersonation.h"
 #include "kube/yaml_tree.h"
 
@@ -208,16 +209,26 @@ static int refuse_unsupported(const struct entry *entry, struct error *err)
     static const struct {
         const char *field, *advice;
     } refused[] = {
-        {"exec", "is not supported; give this user a token, tokenFile or client certificate instead"},
-        {"auth-provider",
-         "is not supported; Kubernetes replaced it by exec, of which we know token, tokenFile and client "
-         "certificate"},
+        {"auth-provider", "is not supported; Kubernetes replaced it by exec, use a credential plugin"},
         {"username", "is not supported; Kubernetes dropped passwords, use a token or client certificate"},
         {"password", "is not supported; Kubernetes dropped passwords, use a token or client certificate"},
     };
     for (size_t i = 0; i < ARRAY_LEN(refused); i++)
         if (yaml_is_present(yaml_get_member(entry->value, refused[i].field)))
             return entry_error(entry, refused[i].field, refused[i].advice, err);
+    return 0;
+}
+
+/* Which of two credentials wins is not said anywhere: a user has one or the other. */
+static int load_exec(const struct entry *entry, struct kube_config *config, struct error *err)
+{
+    struct yaml_value exec = yaml_get_member(entry->value, "exec");
+    if (!yaml_is_present(exec))
+        return 0;
+    if (config->token || config->token_file || config->cert_pem || config->cert_file)
+        return entry_error(entry, "exec", "is set together with a token or client certificate", err);
+    if (exec_plugin_new(exec, entry->path, &config->exec, err) < 0)
+        return error_wrap(err, "kubeconfig %s: user '%s'", entry->path, entry->name);
     return 0;
 }
 
@@ -234,6 +245,8 @@ static int load_user(const struct entry *entry, struct kube_config *config, stru
     bool has_key = config->key_pem || config->key_file;
     if (has_cert != has_key)
         return entry_error(entry, has_cert ? "client-key" : "client-certificate", "is missing", err);
+    if (load_exec(entry, config, err) < 0)
+        return -1;
     if (impersonation_decode(entry->value, &config->impersonation, err) < 0)
         return error_wrap(err, "kubeconfig %s: user '%s'", entry->path, entry->name);
     return 0;
@@ -353,5 +366,6 @@ void kube_config_done(struct kube_config *config)
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         free(texts[i]);
     impersonation_free(config->impersonation);
+    exec_plugin_free(config->exec);
     *config = (struct kube_config){0};
 }

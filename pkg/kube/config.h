@@ -3,11 +3,11 @@
  * Model: the first of these that is there decides: an explicit kubeconfig file; the path list in KUBECONFIG;
  * the pod's service account; ~/.kube/config. In a path list the first file that has an entry
  * (current-context, or a context, cluster or user of a name) wins the whole entry, missing files are skipped,
- * and relative paths are relative to the file they are written in. Embedded data win over files. exec and
- * auth-provider users are refused, as is username/password: nothing that changes who we are is ignored
- * silently. Token, certificate and key files are only named here; credentials.h reads them.
- * Threads: none.   Ownership: the result owns its texts, kube_config_done() frees them.
- * Limits: 1 MiB a file, 16 files.   Errors: ERROR_INVALID and file.h's; each names file and field. */
+ * and relative paths are relative to the file they are written in. Embedded data win over files. Users with
+ * auth-provider or username/password are refused: nothing that changes who we are is ignored silently. Token,
+ * certificate and key files are only named here; credentials.h reads them. Threads: none.   Ownership: the
+ * result owns its texts, kube_config_done() frees them. Limits: 1 MiB a file, 16 files.   Errors:
+ * ERROR_INVALID and file.h's; each names file and field. */
 #ifndef TEE_KUBE_CONFIG_H
 #define TEE_KUBE_CONFIG_H
 
@@ -28,8 +28,9 @@ struct kube_config {
     char *key_file;
     char *key_pem;
     char *token;
-    char *token_file;     /* wins over token, which is what to use while the file cannot be read */
-    char **impersonation; /* header lines, see impersonation.h */
+    char *token_file;         /* wins over token, which is what to use while the file cannot be read */
+    struct exec_plugin *exec; /* instead of token, certificate and key */
+    char **impersonation;     /* header lines, see impersonation.h */
     bool insecure_skip_verify;
 };
 

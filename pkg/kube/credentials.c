@@ -1,13 +1,16 @@
-/* The lock is held while the files are read: they are small and local, and one reader is enough. */
+/* The lock is held while the files are read, which are small and local, and while a plugin runs: without its
+ * answer no request can be sent. */
 #include "kube/credentials.h"
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "kube/exec_plugin.h"
 
 #include <string.h>
 
 enum { REREAD_MS = 60000, MAX_TOKEN_BYTES = 64 * 1024, MAX_PEM_BYTES = 1024 * 1024 };
+enum { EXEC_LEEWAY_MS = 10000, EXEC_PAUSE_MS = 5000 };
 
 struct kube_credentials {
     const struct kube_config *config;
@@ -15,6 +18,7 @@ struct kube_credentials {
     pthread_mutex_t mutex;
     struct kube_auth *auth; /* NULL before the first reading */
     int64_t read_ms;
+    int64_t exec_ms; /* when the plugin ran last */
     bool is_expired;
 };
 
@@ -117,14 +121,65 @@ static int read_auth(const struct kube_config *config, const struct kube_auth *l
     return read_piece(&key, &auth->key_pem, err);
 }
 
+/* A 401 of one request must not run the plugin for each of the others that got one too. */
+static bool is_exec_due(const struct kube_credentials *credentials)
+{
+    const struct kube_auth *auth = credentials->auth;
+    if (!credentials->config->exec || !auth)
+        return credentials->config->exec != NULL;
+    if (clock_mono_ms(credentials->clock) - credentials->exec_ms < EXEC_PAUSE_MS)
+        return false;
+    bool has_ended =
+        auth->expires_ms > 0 && clock_wall_ms(credentials->clock) >= auth->expires_ms - EXEC_LEEWAY_MS;
+    return credentials->is_expired || has_ended;
+}
+
+static int run_exec(struct kube_credentials *credentials, struct kube_auth *auth, struct error *err)
+{
+    const struct kube_config *config = credentials->config;
+    const struct exec_cluster cluster = {.server = config->server,
+                                         .tls_server_name = config->tls_server_name,
+                                         .proxy_url = config->proxy_url,
+                                         .ca_pem = auth->ca_pem,
+                                         .insecure_skip_verify = config->insecure_skip_verify};
+    struct exec_credential credential = {.token = NULL};
+    int result = exec_plugin_run(config->exec, &cluster, &credential, err);
+    credentials->exec_ms = clock_mono_ms(credentials->clock);
+    if (result < 0)
+        return -1;
+    auth->token = credential.token;
+    auth->cert_pem = credential.cert_pem;
+    auth->key_pem = credential.key_pem;
+    auth->expires_ms = credential.expires_ms;
+    return 0;
+}
+
+/* What the plugin says, or said last. */
+static int read_exec(struct kube_credentials *credentials, struct kube_auth *auth, struct error *err)
+{
+    const struct kube_auth *last = credentials->auth;
+    if (!credentials->config->exec)
+        return 0;
+    if (is_exec_due(credentials) && (run_exec(credentials, auth, err) == 0 || !last))
+        return auth->token || auth->cert_pem ? 0 : -1;
+    auth->token = mem_strdup(last->token);
+    auth->cert_pem = mem_strdup(last->cert_pem);
+    auth->key_pem = mem_strdup(last->key_pem);
+    auth->expires_ms = last->expires_ms;
+    return 0;
+}
+
 static int refresh(struct kube_credentials *credentials, struct error *err)
 {
     struct kube_auth *auth = mem_calloc(1, sizeof(*auth));
     struct error problem = {0};
     ref_init(&auth->ref);
     credentials->read_ms = clock_mono_ms(credentials->clock);
+    int result = read_auth(credentials->config, credentials->auth, auth, &problem);
+    if (result == 0)
+        result = read_exec(credentials, auth, &problem);
     credentials->is_expired = false;
-    if (read_auth(credentials->config, credentials->auth, auth, &problem) < 0) {
+    if (result < 0) {
         kube_auth_unref(auth);
         if (credentials->auth)
             return 0;
@@ -141,7 +196,7 @@ int kube_credentials_get(struct kube_credentials *credentials, struct kube_auth 
 {
     LOCK_SCOPE(&credentials->mutex);
     int64_t age_ms = clock_mono_ms(credentials->clock) - credentials->read_ms;
-    if (!credentials->auth || credentials->is_expired || age_ms >= REREAD_MS)
+    if (!credentials->auth || credentials->is_expired || age_ms >= REREAD_MS || is_exec_due(credentials))
         if (refresh(credentials, err) < 0)
             return -1;
     ref_get(&credentials->auth->ref);

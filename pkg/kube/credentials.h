@@ -3,9 +3,11 @@
  * Model: a struct kube_auth is an immutable set (token, CA, client certificate, key). Asking for it re-reads
  * the files that the configuration names when the last reading is 60 s old or was asked for; a set is
  * replaced whole. A file that cannot be read keeps its last content, since a kubelet may be in the middle of
- * writing it. Threads: any.   Ownership: the configuration is borrowed and must outlive this; a set is
- * reference-counted. Limits: 64 KiB a token, 1 MiB a PEM file.   Errors: from the first reading only:
- * file.h's, ERROR_INVALID (BadToken). */
+ * writing it. A credential plugin (exec_plugin.h) runs first of all, again 10 s before what it printed ends,
+ * and when asked for; never twice within 5 s, and while it fails the last credential holds. Threads: any.
+ * Ownership: the configuration is borrowed and must outlive this; a set is reference-counted. Limits: 64 KiB
+ * a token, 1 MiB a PEM file.   Errors: from the first reading only: file.h's, ERROR_INVALID (BadToken),
+ * exec_plugin.h's. */
 #ifndef TEE_KUBE_CREDENTIALS_H
 #define TEE_KUBE_CREDENTIALS_H
 
@@ -19,6 +21,7 @@ struct kube_auth {
     char *ca_pem;
     char *cert_pem;
     char *key_pem;
+    int64_t expires_ms; /* of a plugin's credential, Unix time; 0 = not said */
 };
 
 struct kube_credentials;

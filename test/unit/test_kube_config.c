@@ -67,6 +67,8 @@ static int tear_down(void **state)
 #define HEAD    "current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u, namespace: n}}]\n"
 #define CLUSTER "clusters: [{name: k, cluster: {server: 'https://h:6443'}}]\n"
 
+#define EXEC "client.authentication.k8s.io/"
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -99,7 +101,26 @@ static void test_refused(void **state)
         {HEAD "clusters: [{name: k, cluster: {server: 'https://h', certificate-authority: nope}}]",
          "certificate-authority names a file that cannot be read"},
         {HEAD CLUSTER, "there is no user 'u'"},
-        {HEAD CLUSTER "users: [{name: u, user: {exec: {command: aws}}}]", "user 'u': exec is not supported"},
+        {HEAD CLUSTER "users: [{name: u, user: {exec: {command: aws}}}]",
+         "user 'u': exec.apiVersion must be"},
+        {HEAD CLUSTER "users: [{name: u, user: {exec: {command: aws, apiVersion: " EXEC "v1alpha1}}}]",
+         "exec.apiVersion must be client.authentication.k8s.io/v1 or"},
+        {HEAD CLUSTER "users: [{name: u, user: {exec: {command: aws, apiVersion: " EXEC "v1}}}]",
+         "exec.interactiveMode is missing"},
+        {HEAD CLUSTER "users: [{name: u, user: {exec: {command: aws, apiVersion: " EXEC
+                      "v1beta1, interactiveMode: Always}}}]",
+         "exec.interactiveMode is Always, but nobody can be asked"},
+        {HEAD CLUSTER "users: [{name: u, user: {exec: {apiVersion: " EXEC "v1beta1}}}]",
+         "exec.command is missing"},
+        {HEAD CLUSTER "users: [{name: u, user: {exec: {command: aws, args: [[]], apiVersion: " EXEC
+                      "v1beta1}}}]",
+         "exec.args must be a list"},
+        {HEAD CLUSTER "users: [{name: u, user: {exec: {command: aws, env: [{value: x}], apiVersion: " EXEC
+                      "v1beta1}}}]",
+         "exec.env has a variable without a name"},
+        {HEAD CLUSTER "users: [{name: u, user: {token: t, exec: {command: aws, apiVersion: " EXEC
+                      "v1beta1}}}]",
+         "exec is set together with a token"},
         {HEAD CLUSTER "users: [{name: u, user: {auth-provider: {name: oidc}}}]",
          "auth-provider is not supported; Kubernetes replaced it by exec"},
         {HEAD CLUSTER "users: [{name: u, user: {username: me}}]", "username is not supported"},
