@@ -31,6 +31,22 @@ exits "verify: object that is not there" 2 'Error from server (NotFound): teedep
 exits "another namespace" 2 'Error from server (NotFound)' kubectl tee show hello -n kube-system
 exits "context that does not exist" 2 'error: ' kubectl tee show hello --context nosuch
 exits "API server away" 2 'error: ' kubectl tee show hello --kubeconfig <(sed 's|server: .*|server: https://127.0.0.1:1|' "$KUBECONFIG")
+
+# A kubeconfig whose user is a program, as those of EKS are; kubectl itself shows that it is a right one.
+cat >"$DIR/who" <<SH
+#!/bin/sh
+echo "\$1" >>"$DIR/who-was-asked"
+printf '{"apiVersion":"%s","kind":"ExecCredential","status":{"token":"%s"}}' client.authentication.k8s.io/v1 "$TOKEN"
+SH
+chmod 700 "$DIR/who"
+kubectl config view --raw --output json | jq '.users[].user = {exec: {apiVersion: "client.authentication.k8s.io/v1",
+  interactiveMode: "Never", command: "./who", args: ["$(id) two words"]}}' >"$DIR/exec.kubeconfig"
+exits "credential plugin: kubectl" 0 "teedeployment.tee.dev/hello" kubectl get teedeployment hello --output name --kubeconfig "$DIR/exec.kubeconfig"
+expect "credential plugin" "no controller has looked at this object" kubectl tee show hello --kubeconfig "$DIR/exec.kubeconfig"
+expect "its arguments went through no shell" "2" grep -cFx '$(id) two words' "$DIR/who-was-asked"
+sed -i 's/"token":/"tokan":/' "$DIR/who"
+exits "credential plugin that gives nothing" 2 'error: ' kubectl tee show hello --kubeconfig "$DIR/exec.kubeconfig"
+
 expect "show before any controller" "no controller has looked at this object" kubectl tee show hello
 exits "verify before any controller" 2 'error: default/hello holds no evidence yet' kubectl tee verify hello
 exits "pin before any controller" 2 'error: default/hello holds no evidence' kubectl tee pin hello
