@@ -12,7 +12,8 @@ usage: hack/kube.sh tool NAME    build etcd, kube-apiserver, kubectl or helm if 
        hack/kube.sh env [DIR]    print the environment of the control plane in DIR (default: $TEE_KUBE_DIR)
        hack/kube.sh down [DIR]   stop it and remove what `up` made
 
-With TEE_KUBE_AUDIT=1 `up` keeps an audit log of the API server, audit.log in the folder.
+With TEE_KUBE_AUDIT=1 `up` keeps an audit log of the API server, audit.log in the folder. TEE_KUBE_FEATURE_GATES is the
+API server's --feature-gates.
 
 In a shell:  environment=$(hack/kube.sh up) && eval "$environment"; kubectl get namespaces; hack/kube.sh down
 TEXT

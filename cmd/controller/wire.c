@@ -284,6 +284,7 @@ static void start_parts(struct controller *controller)
     struct watcher_options watcher = {.client = controller->kube,
                                       .path = path,
                                       .selector = controller->options->selector,
+                                      .streams = true,
                                       .owner = kube_ports_owner(controller),
                                       .seed = (uint64_t)controller->start_ms};
     controller->watcher = watcher_start(&watcher);

@@ -14,7 +14,9 @@ enum {
     SHORT_WATCH_MS = 1000,
     BROKEN_WATCH_MS = 30000,
     WATCH_MIN_S = 300,
-    WATCH_SPREAD_S = 300
+    WATCH_SPREAD_S = 300,
+    STREAM_TRIES = 3,
+    STREAM_MS = 60000 /* until the mark */
 };
 
 void watch_init(struct watch *watch, uint64_t seed)
@@ -60,21 +62,36 @@ static void put_list_query(const struct watch *watch, struct buf *query)
     }
 }
 
-void watch_next(struct watch *watch, struct buf *query, struct watch_request *ret_request)
+static bool is_listing(const struct watch *watch)
 {
-    *ret_request = (struct watch_request){.delay_ms = watch->delay_ms};
+    return watch->state != WATCH_LISTED && watch->state != WATCH_WATCHING;
+}
+
+void watch_next(struct watch *watch, int64_t now_ms, struct buf *query, struct watch_request *ret_request)
+{
+    bool is_stream = is_listing(watch) && watch->state != WATCH_PAGING && !watch->full_list &&
+                     watch->streams && watch->stream_failures < STREAM_TRIES;
+    *ret_request = (struct watch_request){.delay_ms = watch->delay_ms,
+                                          .is_new_list = is_listing(watch) && watch->state != WATCH_PAGING};
     watch->delay_ms = 0;
-    if (watch->state != WATCH_LISTED && watch->state != WATCH_WATCHING) {
-        ret_request->is_new_list = watch->state != WATCH_PAGING;
+    if (is_listing(watch) && !is_stream) {
+        if (watch->state == WATCH_STREAMING)
+            watch->state = WATCH_EMPTY;
         put_list_query(watch, query);
         return;
     }
     ret_request->is_watch = true;
     ret_request->timeout_s = WATCH_MIN_S + random_below(watch, WATCH_SPREAD_S);
     watch->is_unordered = !has_version(watch);
-    buf_printf(query, "watch=true&allowWatchBookmarks=true&timeoutSeconds=%" PRId64 "&resourceVersion=",
-               ret_request->timeout_s);
-    url_put_encoded(query, watch->resource_version);
+    buf_puts(query, "watch=true&allowWatchBookmarks=true&");
+    if (is_stream) {
+        watch->state = WATCH_STREAMING;
+        watch->stream_ms = now_ms + ret_request->delay_ms;
+        buf_puts(query, "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&");
+    }
+    buf_printf(query, "timeoutSeconds=%" PRId64 "&resourceVersion=", ret_request->timeout_s);
+    if (!is_stream || has_version(watch))
+        url_put_encoded(query, watch->resource_version);
 }
 
 static void set_continue(struct watch *watch, const char *token)
@@ -95,6 +112,7 @@ void watch_on_page(struct watch *watch, const char *resource_version, const char
     if (watch->state == WATCH_PAGING)
         return;
     watch->full_list = false;
+    watch->stream_failures = 0;
     set_version(watch, resource_version);
 }
 
@@ -129,12 +147,26 @@ static bool is_passing(int code)
     return code == 0 || code == 401 || code == 403 || code == 408 || code == 429 || code >= 500;
 }
 
+/* The stream brought no mark. Refused, or silent for too long: pages from now on, and at once. */
+static bool give_up_stream(struct watch *watch, int64_t now_ms, const struct kube_status *status)
+{
+    bool is_refused = !is_passing(status->code) && status->code != 404;
+    bool is_silent = now_ms - watch->stream_ms >= STREAM_MS;
+    watch->state = WATCH_EMPTY;
+    watch->stream_failures++;
+    if (is_refused || is_silent)
+        watch->streams = false;
+    return is_refused || is_silent || watch->stream_failures == STREAM_TRIES;
+}
+
 static void react(struct watch *watch, int64_t now_ms, const struct kube_status *status)
 {
     if (kube_status_is_expired(status) || status->is_version_too_large) {
         expire(watch, now_ms, status);
         return;
     }
+    if (watch->state == WATCH_STREAMING && give_up_stream(watch, now_ms, status))
+        return;
     if (!is_passing(status->code)) {
         if (watch->state == WATCH_PAGING)
             set_continue(watch, NULL);
@@ -155,7 +187,11 @@ static void on_error_event(struct watch *watch, struct json_span object, int64_t
     kube_status_decode(0, object.text, object.len, &status);
     if (status.code == 0)
         status.code = 400;
-    if (status.code < 500) {
+    if (watch->state == WATCH_STREAMING) {
+        /* An etcd that cannot tell how far it is has the server say so here: pages, and at once. */
+        if (status.code != 429)
+            watch->stream_failures = STREAM_TRIES - 1;
+    } else if (status.code < 500) {
         watch->broken_ms = 0;
     } else if (watch->broken_ms == 0) {
         watch->broken_ms = now_ms;
@@ -164,6 +200,13 @@ static void on_error_event(struct watch *watch, struct json_span object, int64_t
         watch->state = WATCH_EMPTY;
     }
     react(watch, now_ms, &status);
+}
+
+/* KEP-3157: the bookmark behind the last of the initial events carries this annotation. */
+static bool has_end_mark(struct json_span object)
+{
+    static const char *const path[] = {"metadata", "annotations", "k8s.io/initial-events-end", NULL};
+    return json_span_is(json_find(object, path), "true");
 }
 
 static int get_type(struct json_span type)
@@ -181,8 +224,26 @@ static int get_type(struct json_span type)
 
 static int fail_line(struct watch *watch, int64_t now_ms)
 {
+    watch->stream_failures += watch->state == WATCH_STREAMING;
     watch->state = WATCH_EMPTY;
     back_off(watch, now_ms, 0);
+    return -1;
+}
+
+/* -1: a server that has no such thing as a mark. */
+static int take_stream_event(struct watch *watch, int64_t now_ms, struct watch_event *event)
+{
+    event->is_list_end = event->type == WATCH_BOOKMARK && has_end_mark(event->object);
+    if (event->is_list_end) {
+        watch->stream_failures = 0;
+        watch->is_unordered = false;
+        watch->state = WATCH_WATCHING;
+        return 0;
+    }
+    if (event->type != WATCH_BOOKMARK || now_ms - watch->stream_ms < STREAM_MS)
+        return 0;
+    watch->streams = false;
+    watch->state = WATCH_EMPTY;
     return -1;
 }
 
@@ -201,9 +262,13 @@ int watch_on_line(struct watch *watch, struct json_span line, int64_t now_ms, st
     struct json_span span = json_find(object, (const char *[]){"metadata", "resourceVersion", NULL});
     if (json_span_copy(span, version, sizeof(version)) < 0 || !*version)
         return fail_line(watch, now_ms);
+    watch->broken_ms = 0;
+    if (watch->state == WATCH_STREAMING && take_stream_event(watch, now_ms, ret_event) < 0)
+        return -1;
+    if (watch->state == WATCH_STREAMING)
+        return 0; /* what was given so far is not all that there is up to any version */
     watch->state = WATCH_WATCHING;
     watch->expired_count = 0;
-    watch->broken_ms = 0;
     if (type != WATCH_ADDED)
         watch->is_unordered = false;
     if (!watch->is_unordered)
@@ -213,6 +278,10 @@ int watch_on_line(struct watch *watch, struct json_span line, int64_t now_ms, st
 
 void watch_on_end(struct watch *watch, int64_t now_ms, int64_t lasted_ms, int64_t line_count)
 {
+    if (watch->state == WATCH_STREAMING) {
+        react(watch, now_ms, &(struct kube_status){0});
+        return;
+    }
     if (lasted_ms < SHORT_WATCH_MS && line_count == 0) {
         back_off(watch, now_ms, 0);
         return;

@@ -85,16 +85,23 @@ static int request_page(struct watcher *watcher, const char *path, struct kube_s
     return list_scan_finish(&watcher->list, err);
 }
 
-static void run_page(struct watcher *watcher, const char *path, bool is_new_list)
+static void begin_list(struct watcher *watcher)
+{
+    atomic_fetch_add(&watcher->list_count, 1);
+    watcher->is_list_complete = true;
+    watcher->options.owner.begin_list(watcher->options.owner.ctx);
+}
+
+static void end_list(struct watcher *watcher)
 {
     const struct watcher_owner *owner = &watcher->options.owner;
+    owner->end_list(owner->ctx, watcher->watch.resource_version, watcher->is_list_complete);
+}
+
+static void run_page(struct watcher *watcher, const char *path)
+{
     struct kube_status status = {0};
     struct error err = {0};
-    if (is_new_list) {
-        atomic_fetch_add(&watcher->list_count, 1);
-        watcher->is_list_complete = true;
-        owner->begin_list(owner->ctx);
-    }
     list_scan_init(&watcher->list, on_item, watcher);
     if (request_page(watcher, path, &status, &err) < 0) {
         report_failure(watcher, &status, &err);
@@ -105,7 +112,7 @@ static void run_page(struct watcher *watcher, const char *path, bool is_new_list
         watch_on_page(&watcher->watch, buf_text(&watcher->list.resource_version),
                       buf_text(&watcher->list.continue_token));
         if (watcher->watch.state == WATCH_LISTED) {
-            owner->end_list(owner->ctx, watcher->watch.resource_version, watcher->is_list_complete);
+            end_list(watcher);
             tell_fresh(watcher);
         }
     }
@@ -129,7 +136,10 @@ static int on_line(void *ctx, const char *text, size_t len, struct error *err)
         return kube_status_to_error(&status, err);
     }
     atomic_fetch_add(&watcher->event_count, 1);
-    if (event.type == WATCH_BOOKMARK)
+    if (event.is_list_end) {
+        watcher->is_list_complete = watcher->lines.oversized_count == 0;
+        end_list(watcher);
+    } else if (event.type == WATCH_BOOKMARK)
         owner->bookmark(owner->ctx, watcher->watch.resource_version);
     else
         owner->object(owner->ctx, event.type, event.object.text, event.object.len);
@@ -141,7 +151,8 @@ static int feed_stream(void *ctx, const char *data, size_t len, struct error *er
     struct watcher *watcher = ctx;
     if (line_scan_feed(&watcher->lines, data, len, err) < 0)
         return -1;
-    tell_fresh(watcher);
+    if (watcher->watch.state != WATCH_STREAMING) /* until the mark something may be missing */
+        tell_fresh(watcher);
     return 0;
 }
 
@@ -197,13 +208,15 @@ static void *run(void *ctx)
         buf_printf(&path, "%s?", watcher->options.path);
         if (watcher->selector)
             buf_printf(&path, "labelSelector=%s&", watcher->selector);
-        watch_next(&watcher->watch, &path, &request);
+        watch_next(&watcher->watch, now_mono_ms(), &path, &request);
         if (request.delay_ms > 0 && stop_wait(&watcher->stop, request.delay_ms))
             break;
+        if (request.is_new_list)
+            begin_list(watcher);
         if (request.is_watch)
             run_stream(watcher, buf_text(&path), request.timeout_s);
         else
-            run_page(watcher, buf_text(&path), request.is_new_list);
+            run_page(watcher, buf_text(&path));
     }
     return NULL;
 }
@@ -223,6 +236,7 @@ struct watcher *watcher_start(const struct watcher_options *options)
     if (options->selector && *options->selector)
         watcher->selector = encode_selector(options->selector);
     watch_init(&watcher->watch, options->seed);
+    watcher->watch.streams = options->streams;
     if (options->backoff_ms > 0)
         watcher->watch.backoff_ms = options->backoff_ms;
     stop_init(&watcher->stop);

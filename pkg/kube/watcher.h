@@ -1,14 +1,14 @@
 /* watcher: the thread that keeps its owner up to date on one resource.
  *
  * Model: drives the machine of watch.h over HTTP. The owner gets, always from this one thread: begin_list;
- * then every listed object as ADDED; end_list; then the events of the watch. A list that fails in the middle
- * begins again with another begin_list. Invariant: an object that the owner has and that was given neither in
- * a finished list nor by an event since is gone; so removal of what was not seen belongs into end_list, and
- * there only if `is_complete` (an object past the size limit was skipped otherwise). 70 s without a byte on a
- * watch (bookmarks come every 60 s) end it, and it is resumed without a list. Threads: start and free from
- * one; counts from any. Callbacks must not block for long and not call back. Ownership: client and path are
- * borrowed, texts in callbacks too.   Limits: json_scan.h's. Errors: none is final; each is told through
- * `failed` and retried. */
+ * then every listed object as ADDED (of a stream, perhaps events in between); end_list; then the events of
+ * the watch. A list that fails in the middle begins again with another begin_list. Invariant: an object that
+ * the owner has and that was given neither in a finished list nor by an event since is gone; so removal of
+ * what was not seen belongs into end_list, and there only if `is_complete` (an object past the size limit was
+ * skipped otherwise). 70 s without a byte on a watch (bookmarks come every 60 s) end it, and it is resumed
+ * without a list. Threads: start and free from one; counts from any. Callbacks must not block for long and
+ * not call back. Ownership: client and path are borrowed, texts in callbacks too.   Limits: json_scan.h's.
+ * Errors: none is final; each is told through `failed` and retried. */
 #ifndef TEE_KUBE_WATCHER_H
 #define TEE_KUBE_WATCHER_H
 
@@ -31,6 +31,7 @@ struct watcher_options {
     struct kube_client *client;
     const char *path;     /* of the collection, kube_path() */
     const char *selector; /* label selector, or NULL */
+    bool streams;         /* lists may be streams, see watch.h */
     struct watcher_owner owner;
     int64_t idle_timeout_ms; /* 0 = 70 s */
     int64_t backoff_ms;      /* the first delay after a failure; 0 = 800 ms */

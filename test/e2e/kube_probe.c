@@ -158,9 +158,10 @@ static void test_list_and_watch(void **state)
     const struct watcher_options options = {
         .client = controller.client,
         .path = path,
+        .streams = true,
         .owner = {&trace, on_begin, on_object, on_end, on_bookmark, on_fresh, on_failed}};
     struct watcher *watcher = watcher_start(&options);
-    assert_true(trace_wait(&trace, "end"));
+    assert_true(trace_wait(&trace, " end "));
     create("second");
     assert_true(trace_wait(&trace, "+second"));
     change("second");
@@ -170,7 +171,12 @@ static void test_list_and_watch(void **state)
     delete ("second");
     assert_true(trace_wait(&trace, "-second"));
     watcher_free(watcher);
-    assert_string_equal(buf_text(&trace.text), "begin +first end +second ~second -first -second ");
+    const char *text = buf_text(&trace.text);
+    if (getenv("TEE_PROBE_NO_STREAM")) { /* it was asked for a streamed list first, and refused */
+        assert_memory_equal(text, "begin !Invalid(", strlen("begin !Invalid("));
+        text = strstr(text, "begin +first");
+    }
+    assert_string_equal(text, "begin +first end +second ~second -first -second ");
     trace_done(&trace);
 }
 

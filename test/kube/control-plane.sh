@@ -92,14 +92,15 @@ plane_audit_flags() { # plane_audit_flags DIR
 }
 
 plane_start_apiserver() { # plane_start_apiserver DIR PORT ETCD_PORT
-  local -a audit
+  local -a audit gates=()
   mapfile -t audit < <(plane_audit_flags "$1")
+  [[ -z ${TEE_KUBE_FEATURE_GATES:-} ]] || gates=(--feature-gates="$TEE_KUBE_FEATURE_GATES")
   plane_start_program "$1" kube-apiserver "$(tool_path kube-apiserver)" \
     --bind-address=127.0.0.1 --advertise-address=127.0.0.1 --secure-port="$2" --etcd-servers="http://127.0.0.1:$3" \
     --endpoint-reconciler-type=none --service-cluster-ip-range=10.96.0.0/16 --authorization-mode=RBAC \
     --cert-dir="$1/pki" --tls-cert-file="$1/pki/apiserver.crt" --tls-private-key-file="$1/pki/apiserver.key" \
     --client-ca-file="$1/pki/ca.crt" --service-account-issuer=https://kubernetes.default.svc \
-    --service-account-signing-key-file="$1/pki/accounts.key" --service-account-key-file="$1/pki/accounts.key" "${audit[@]}"
+    --service-account-signing-key-file="$1/pki/accounts.key" --service-account-key-file="$1/pki/accounts.key" "${audit[@]}" "${gates[@]}"
 }
 
 # Waits until the API server says that it is ready. Fails at once when a program has ended.

@@ -10,7 +10,8 @@
 
 #include "kube/watch.h"
 
-enum kind { END_OF_SCRIPT, PAGE, LINE, BAD_LINE, END, SHORT_END, FAIL, TOO_LARGE };
+/* The late ones come a minute after the step before. */
+enum kind { END_OF_SCRIPT, PAGE, LINE, LATE_LINE, BAD_LINE, END, SHORT_END, FAIL, LATE_FAIL, TOO_LARGE };
 enum wait { AT_ONCE, WAITS };
 
 struct step {
@@ -32,10 +33,12 @@ struct step {
         PAGE, 0, "7", "", WATCH_AT("7"), AT_ONCE                                                             \
     }
 
-static const struct {
+struct script {
     const char *name;
     struct step steps[8];
-} scripts[] = {
+};
+
+static const struct script scripts[] = {
     {"cold start in pages",
      {{PAGE, 0, "7", "t/1=", "limit=500&continue=t%2F1%3D", AT_ONCE},
       {PAGE, 0, "7", "t2", "limit=500&continue=t2", AT_ONCE},
@@ -119,6 +122,67 @@ static const struct {
        "resourceVersionMatch=NotOlderThan&resourceVersion=7", WAITS}}},
 };
 
+#define MARK(version)                                                                                        \
+    "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"" version                        \
+    "\",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}}}}"
+#define MARKED_AT_7                                                                                          \
+    {                                                                                                        \
+        LINE, 0, MARK("7"), NULL, WATCH_AT("7"), AT_ONCE                                                     \
+    }
+
+/* Nothing but a stream that has its mark, or a list, leads to a watch. */
+static const struct script stream_scripts[] = {
+    {"cold start",
+     {{LINE, 0, EVENT("ADDED", "3"), NULL, "stream at ", AT_ONCE},
+      {LINE, 0, EVENT("MODIFIED", "9"), NULL, "stream at ", AT_ONCE},
+      {LINE, 0, MARK("8"), NULL, WATCH_AT("8"), AT_ONCE},
+      {LINE, 0, EVENT("ADDED", "11"), NULL, WATCH_AT("11"), AT_ONCE},
+      {END, 0, NULL, NULL, WATCH_AT("11"), AT_ONCE},
+      {FAIL, 410, NULL, NULL, "stream at ", AT_ONCE},
+      MARKED_AT_7}},
+    {"any other error on the watch: a stream from the last version",
+     {MARKED_AT_7,
+      {LINE, 0, STATUS(400, "BadRequest"), NULL, "stream at 7", WAITS},
+      {TOO_LARGE, 504, NULL, NULL, "stream at ", AT_ONCE}}},
+    {"the gate is off: pages at once and for ever",
+     {{FAIL, 422, NULL, NULL, "limit=500", AT_ONCE},
+      LISTED_AT_7,
+      {FAIL, 410, NULL, NULL, "limit=500", AT_ONCE}}},
+    {"old etcd: pages at once, and another try at the next list",
+     {{LINE, 0, STATUS(500, "InternalError"), NULL, "limit=500", AT_ONCE},
+      LISTED_AT_7,
+      {FAIL, 410, NULL, NULL, "stream at ", AT_ONCE}}},
+    {"cut before the mark: pages the third time",
+     {{LINE, 0, EVENT("ADDED", "3"), NULL, "stream at ", AT_ONCE},
+      {FAIL, 0, NULL, NULL, "stream at ", WAITS},
+      {END, 0, NULL, NULL, "stream at ", WAITS},
+      {FAIL, 0, NULL, NULL, "limit=500", AT_ONCE},
+      {FAIL, 503, NULL, NULL, "limit=500", WAITS},
+      LISTED_AT_7,
+      {FAIL, 410, NULL, NULL, "stream at ", AT_ONCE}}},
+    {"busy: the stream is asked for again",
+     {{FAIL, 429, NULL, NULL, "stream at ", WAITS},
+      {FAIL, 403, NULL, NULL, "stream at ", WAITS},
+      MARKED_AT_7}},
+    {"no such resource yet",
+     {{FAIL, 404, NULL, NULL, "stream at ", WAITS},
+      {FAIL, 404, NULL, NULL, "stream at ", WAITS},
+      MARKED_AT_7}},
+    {"a mark that never comes, told by bookmarks",
+     {{LINE, 0, EVENT("ADDED", "3"), NULL, "stream at ", AT_ONCE},
+      {LINE, 0, EVENT("BOOKMARK", "4"), NULL, "stream at ", AT_ONCE},
+      {LATE_LINE, 0, EVENT("BOOKMARK", "5"), NULL, "limit=500", AT_ONCE},
+      LISTED_AT_7,
+      {FAIL, 410, NULL, NULL, "limit=500", AT_ONCE}}},
+    {"a mark that never comes, told by silence", {{LATE_FAIL, 0, NULL, NULL, "limit=500", AT_ONCE}}},
+    {"nonsense before the mark",
+     {{BAD_LINE, 0, "{", NULL, "stream at ", WAITS},
+      {BAD_LINE, 0, "{", NULL, "stream at ", WAITS},
+      {BAD_LINE, 0, "{", NULL, "limit=500", WAITS}}},
+    {"expired before the mark",
+     {{LINE, 0, STATUS(410, "Expired"), NULL, "stream at ", AT_ONCE}, MARKED_AT_7}},
+};
+
 static void apply(struct watch *watch, const struct step *step, int64_t now_ms)
 {
     struct watch_event event;
@@ -127,6 +191,7 @@ static void apply(struct watch *watch, const struct step *step, int64_t now_ms)
     switch (step->kind) {
     case PAGE: watch_on_page(watch, step->text, step->more); break;
     case LINE: assert_int_equal(watch_on_line(watch, line, now_ms, &event), 0); break;
+    case LATE_LINE:
     case BAD_LINE: assert_int_equal(watch_on_line(watch, line, now_ms, &event), -1); break;
     case END: watch_on_end(watch, now_ms, 400000, 0); break;
     case SHORT_END: watch_on_end(watch, now_ms, 10, 0); break;
@@ -134,20 +199,23 @@ static void apply(struct watch *watch, const struct step *step, int64_t now_ms)
     }
 }
 
-static void check_next(struct watch *watch, const char *name, const struct step *step)
+static void check_next(struct watch *watch, const char *name, int64_t now_ms, const struct step *step)
 {
     CLEANUP(buf_done) struct buf query;
     CLEANUP(buf_done) struct buf shown;
     buf_init(&query, 1000);
     buf_init(&shown, 1000);
     struct watch_request request;
-    watch_next(watch, &query, &request);
+    watch_next(watch, now_ms, &query, &request);
     if (request.is_watch) {
         const char *version = strstr(buf_text(&query), "resourceVersion=");
         assert_non_null(version);
         assert_non_null(strstr(buf_text(&query), "allowWatchBookmarks=true"));
         assert_in_range(request.timeout_s, 300, 599);
-        buf_printf(&shown, "watch at %s", version + strlen("resourceVersion="));
+        bool is_stream =
+            strstr(buf_text(&query), "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&") != NULL;
+        assert_int_equal(is_stream, request.is_new_list);
+        buf_printf(&shown, "%s at %s", is_stream ? "stream" : "watch", version + strlen("resourceVersion="));
     } else {
         buf_puts(&shown, buf_text(&query));
     }
@@ -156,20 +224,32 @@ static void check_next(struct watch *watch, const char *name, const struct step 
                  step->next);
 }
 
+static void run(const struct script *script, uint64_t seed, bool streams, const char *first)
+{
+    CLEANUP(watch_done) struct watch watch;
+    int64_t now_ms = 1000000;
+    watch_init(&watch, seed);
+    watch.streams = streams;
+    check_next(&watch, script->name, now_ms, &(struct step){.next = first, .wait = AT_ONCE});
+    for (const struct step *step = script->steps; step->kind != END_OF_SCRIPT; step++) {
+        now_ms += step->kind == LATE_LINE || step->kind == LATE_FAIL ? 61000 : 1000;
+        apply(&watch, step, now_ms);
+        check_next(&watch, script->name, now_ms, step);
+    }
+}
+
 static void test_scripts(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(scripts); i++) {
-        CLEANUP(watch_done) struct watch watch;
-        watch_init(&watch, i);
-        check_next(&watch, scripts[i].name, &(struct step){.next = "limit=500", .wait = AT_ONCE});
-        int64_t now_ms = 1000000;
-        for (const struct step *step = scripts[i].steps; step->kind != END_OF_SCRIPT; step++) {
-            apply(&watch, step, now_ms);
-            check_next(&watch, scripts[i].name, step);
-            now_ms += 1000;
-        }
-    }
+    for (size_t i = 0; i < ARRAY_LEN(scripts); i++)
+        run(&scripts[i], i, false, "limit=500");
+}
+
+static void test_streams(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(stream_scripts); i++)
+        run(&stream_scripts[i], i, true, "stream at ");
 }
 
 static int64_t fail_once(struct watch *watch, int64_t now_ms, int64_t retry_after_ms)
@@ -179,7 +259,7 @@ static int64_t fail_once(struct watch *watch, int64_t now_ms, int64_t retry_afte
     struct watch_request request;
     struct kube_status status = {.code = 503, .retry_after_ms = retry_after_ms};
     watch_on_failure(watch, now_ms, &status);
-    watch_next(watch, &query, &request);
+    watch_next(watch, 0, &query, &request);
     return request.delay_ms;
 }
 
@@ -267,9 +347,8 @@ static void test_status(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scripts),
-        cmocka_unit_test(test_back_off),
-        cmocka_unit_test(test_broken_watch_is_not_resumed_for_ever),
+        cmocka_unit_test(test_scripts),  cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_back_off), cmocka_unit_test(test_broken_watch_is_not_resumed_for_ever),
         cmocka_unit_test(test_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

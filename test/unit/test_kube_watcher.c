@@ -84,8 +84,8 @@ static void on_failed(void *ctx, const struct error *err)
     trace_add(ctx, "!%s", err->reason);
 }
 
-static void run_script(const struct exchange *exchanges, size_t count, const char *expected,
-                       struct watcher_counts *ret_counts)
+static void run_watcher(const struct exchange *exchanges, size_t count, bool streams, const char *expected,
+                        struct watcher_counts *ret_counts)
 {
     struct trace trace;
     trace_init(&trace);
@@ -97,6 +97,7 @@ static void run_script(const struct exchange *exchanges, size_t count, const cha
     const struct watcher_options options = {
         .client = client,
         .path = "/apis/tee.dev/v1alpha1/teedeployments",
+        .streams = streams,
         .owner = {&trace, begin_list, on_object, end_list, on_bookmark, on_fresh, on_failed},
         .idle_timeout_ms = 500,
         .backoff_ms = 20,
@@ -110,6 +111,12 @@ static void run_script(const struct exchange *exchanges, size_t count, const cha
     kube_config_done(&config);
     fake_api_stop(api);
     trace_done(&trace);
+}
+
+static void run_script(const struct exchange *exchanges, size_t count, const char *expected,
+                       struct watcher_counts *ret_counts)
+{
+    run_watcher(exchanges, count, false, expected, ret_counts);
 }
 
 #define WATCH_AT(version) "watch=true&allowWatchBookmarks=true&timeoutSeconds="
@@ -175,11 +182,42 @@ static void test_a_list_with_a_huge_item_is_not_complete(void **state)
     assert_int_equal(counts.oversized, 1);
 }
 
+#define STREAM "watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+#define MARK(version)                                                                                        \
+    "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"" version                        \
+    "\",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}}}}\n"
+
+/* Only a marked stream or a whole list is an end_list, after which the owner drops what it did not hear of.
+ */
+static void test_streamed_lists(void **state)
+{
+    (void)state;
+    static const struct exchange exchanges[] = {
+        {STREAM, {200, (char *)EVENT("ADDED", "a", "3"), NULL, FAKE_CUT}},
+        {STREAM,
+         {200, (char *)EVENT("ADDED", "a", "3") EVENT("DELETED", "b", "4") MARK("5") EVENT("ADDED", "c", "6"),
+          NULL, FAKE_BYTES}},
+        {WATCH_AT("6"), {200, (char *)GONE, NULL, FAKE_WHOLE}},
+        {STREAM,
+         {422, (char *)"{\"kind\":\"Status\",\"reason\":\"Invalid\",\"message\":\"no\"}", NULL, FAKE_WHOLE}},
+        {"limit=500 ", {200, (char *)LIST("20", ITEM("a") "," ITEM("c")), NULL, FAKE_WHOLE}},
+        {WATCH_AT("20"), {410, (char *)"{}", NULL, FAKE_WHOLE}},
+        {"limit=500 ", {200, (char *)LIST("30", ITEM("a")), NULL, FAKE_WHOLE}},
+    };
+    struct watcher_counts counts;
+    run_watcher(exchanges, ARRAY_LEN(exchanges), true,
+                "begin +a !Network begin +a -b end:5 +c !Expired begin !Invalid begin +a +c end:20 !HTTP410 "
+                "begin +a end:30 ",
+                &counts);
+    assert_int_equal(counts.lists, 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_day_of_trouble),
         cmocka_unit_test(test_refused_and_malformed),
+        cmocka_unit_test(test_streamed_lists),
         cmocka_unit_test(test_a_list_with_a_huge_item_is_not_complete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
