@@ -7,6 +7,7 @@
 #ifndef TEE_CONTROLLER_CONTROLLER_H
 #define TEE_CONTROLLER_CONTROLLER_H
 
+#include "base/flight.h"
 #include "base/hmap.h"
 #include "http/server.h"
 #include "kube/event_queue.h"
@@ -73,6 +74,7 @@ struct controller {
     char *ec2_endpoint;
     char *sts_endpoint;
     struct reconcile_config config;
+    struct flight *flight;
     struct telemetry telemetry;
     struct readiness readiness;
     struct http_server *server;

@@ -138,10 +138,21 @@ int kube_ports_fetch_cluster_id(struct controller *controller, char **ret_id, st
     return 0;
 }
 
+static void record(struct controller *controller, const char *what, const char *key, const char *reason)
+{
+    flight_record(controller->flight,
+                  &(struct flight_note){.part = FLIGHT_WATCH, .what = what, .key = key, .reason = reason});
+}
+
 static void begin_list(void *ctx)
 {
-    store_begin_list(((struct controller *)ctx)->store);
+    struct controller *controller = ctx;
+    record(controller, "listing", NULL, NULL);
+    store_begin_list(controller->store);
 }
+
+static const char *const event_names[] = {
+    [WATCH_ADDED] = "added", [WATCH_MODIFIED] = "modified", [WATCH_DELETED] = "deleted"};
 
 /* An object that does not decode is skipped: it must not keep the others from being served. */
 static void take_object(void *ctx, enum watch_event_type type, const char *json, size_t len)
@@ -150,10 +161,12 @@ static void take_object(void *ctx, enum watch_event_type type, const char *json,
     struct teedeployment *object = NULL;
     struct error err = {0};
     if (teedeployment_decode(json, len, &object, &err) < 0) {
+        record(controller, "skipped", NULL, err.reason);
         log_error(NULL, "Object was skipped", STR("error", err.text));
         return;
     }
     CLEANUP(freep) char *key = mem_strdup(object->key);
+    record(controller, event_names[type], key, NULL);
     bool is_listing = !store_is_complete(controller->store);
     if (type == WATCH_DELETED) {
         teedeployment_unref(object);
@@ -166,13 +179,16 @@ static void take_object(void *ctx, enum watch_event_type type, const char *json,
 
 static void take_gone(void *ctx, const char *key)
 {
-    workqueue_add(((struct controller *)ctx)->queue, key, WORK_URGENT);
+    struct controller *controller = ctx;
+    record(controller, "gone", key, NULL);
+    workqueue_add(controller->queue, key, WORK_URGENT);
 }
 
 static void end_list(void *ctx, const char *resource_version, bool is_complete)
 {
     (void)resource_version;
     struct controller *controller = ctx;
+    record(controller, "listed", NULL, is_complete ? NULL : "incomplete");
     if (is_complete)
         store_end_list(controller->store, take_gone, controller);
     store_set_heard(controller->store, clock_mono_ms(controller->clock));
@@ -181,8 +197,8 @@ static void end_list(void *ctx, const char *resource_version, bool is_complete)
 
 static void bookmark(void *ctx, const char *resource_version)
 {
-    (void)ctx;
     (void)resource_version;
+    record(ctx, "bookmark", NULL, NULL);
 }
 
 static void fresh(void *ctx, int64_t mono_ms)
@@ -193,6 +209,7 @@ static void fresh(void *ctx, int64_t mono_ms)
 static void failed(void *ctx, const struct error *err)
 {
     struct controller *controller = ctx;
+    record(controller, "interrupted", NULL, err->reason);
     log_warn(NULL, "Watch was interrupted", STR("error", err->text));
     readiness_set(controller, controller->readiness.watch, err);
 }

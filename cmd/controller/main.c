@@ -18,21 +18,25 @@ static void forbid_core_dumps(void)
     prctl(PR_SET_DUMPABLE, 0);
 }
 
-static sigset_t stop_signals(void)
+static sigset_t awaited_signals(void)
 {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGUSR1);
     return set;
 }
 
-/* Waits for the first signal; after it the process has a bounded time to drain. */
+/* SIGUSR1 tells what happened and changes nothing. After the first signal to stop the process has a bounded
+ * time to drain. */
 static void *wait_for_signal(void *ctx)
 {
-    sigset_t set = stop_signals();
+    sigset_t set = awaited_signals();
     int signal_number = 0;
-    sigwait(&set, &signal_number);
+    while (sigwait(&set, &signal_number) != 0 || signal_number == SIGUSR1)
+        if (signal_number == SIGUSR1)
+            controller_dump_flight(ctx);
     log_info(NULL, "Stopping", INT("signal", signal_number));
     alarm(DRAIN_SECONDS);
     controller_stop(ctx);
@@ -76,7 +80,7 @@ int main(int argc, char **argv)
         return EXIT_STOPPED;
     log_configure(options.log_level, options.log_format, STDERR_FILENO);
     forbid_core_dumps();
-    sigset_t set = stop_signals();
+    sigset_t set = awaited_signals();
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     return run(&options);

@@ -191,12 +191,19 @@ void telemetry_observe_pass(void *ctx, const char *key, const struct outcome *ou
     struct telemetry *telemetry = &controller->telemetry;
     struct log log = {.field = STR("object", key)};
     const char *result = result_name(outcome);
+    bool has_failed = outcome->error.kind != ERROR_NONE;
+    flight_record(controller->flight,
+                  &(struct flight_note){.part = FLIGHT_QUEUE,
+                                        .what = "ended",
+                                        .key = key,
+                                        .reason = has_failed ? outcome->error.reason : result,
+                                        .value = duration_ms});
     metric_add(metric_get_series(telemetry->reconcile_total, (const char *[]){"teedeployment", result, NULL}),
                1);
     metric_observe(telemetry->reconcile_seconds, (double)duration_ms / 1000);
     if (outcome->kind == OUTCOME_TERMINAL)
         metric_add(telemetry->reconcile_terminal, 1);
-    if (outcome->error.kind == ERROR_NONE)
+    if (!has_failed)
         return;
     if (outcome->is_quiet) {
         log_debug(&log, "Pass will be repeated", STR("reason", outcome->error.reason),

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { ROOT_FILE_MAX = 64 * 1024, START_RETRY_FIRST_MS = 500, START_RETRY_MAX_MS = 10 * 1000 };
 
@@ -113,9 +114,11 @@ static void want_inventory(void *ctx)
 
 static void make_core(struct controller *controller)
 {
+    controller->flight = flight_new();
     controller->store = store_new();
     controller->inventory = inventory_new();
     controller->queue = workqueue_new(controller->clock);
+    workqueue_set_flight(controller->queue, controller->flight);
     attest_means_init(&controller->attest);
     preflight_means_init(&controller->preflight);
     telemetry_init(controller);
@@ -129,6 +132,7 @@ static void make_core(struct controller *controller)
                                             .store = controller->store,
                                             .inventory = controller->inventory,
                                             .clock = controller->clock,
+                                            .flight = controller->flight,
                                             .observe_attestation = telemetry_observe_attestation,
                                             .ctx = controller};
     controller->reconciler = reconciler_new(&reconciler);
@@ -228,6 +232,7 @@ static int make_ec2(struct controller *controller, struct error *err)
                                   .ca_file = controller->aws_config.ca_bundle,
                                   .credentials = controller->credentials,
                                   .clock = controller->clock,
+                                  .flight = controller->flight,
                                   .stop = &controller->stop,
                                   .share_percent = controller->options->ec2_share_percent};
     if (ec2_new(&options, &controller->ec2, err) < 0)
@@ -240,13 +245,16 @@ static int make_ec2(struct controller *controller, struct error *err)
 
 static void gained(void *ctx, int64_t transitions)
 {
-    (void)ctx;
+    struct controller *controller = ctx;
+    flight_record(controller->flight,
+                  &(struct flight_note){.part = FLIGHT_LEASE, .what = "gained", .value = transitions});
     log_info(NULL, "Lease was acquired", INT("transitions", transitions));
 }
 
 static void lost(void *ctx)
 {
-    (void)ctx;
+    struct controller *controller = ctx;
+    flight_record(controller->flight, &(struct flight_note){.part = FLIGHT_LEASE, .what = "lost"});
     log_warn(NULL, "Lease was lost");
 }
 
@@ -321,6 +329,13 @@ void controller_stop(struct controller *controller)
     stop_request(&controller->stop);
 }
 
+void controller_dump_flight(struct controller *controller)
+{
+    size_t count = flight_dump(controller->flight, STDERR_FILENO, controller->options->log_format);
+    log_info(NULL, "Flight recorder was dumped", INT("transitions", (long long)count),
+             INT("lost", flight_get_lost(controller->flight)));
+}
+
 struct controller *controller_free(struct controller *controller)
 {
     if (!controller)
@@ -344,6 +359,7 @@ struct controller *controller_free(struct controller *controller)
     inventory_free(controller->inventory);
     store_free(controller->store);
     telemetry_done(controller);
+    flight_free(controller->flight);
     attest_roots_done(&controller->roots);
     kube_config_done(&controller->kube_config);
     aws_config_done(&controller->aws_config);

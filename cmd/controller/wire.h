@@ -16,6 +16,8 @@ MUST_CHECK int controller_new(const struct options *options, struct controller *
 /* Returns after controller_stop(). */
 MUST_CHECK int controller_run(struct controller *controller, struct error *err);
 void controller_stop(struct controller *controller);
+/* Writes the last transitions to standard error; work goes on. */
+void controller_dump_flight(struct controller *controller);
 struct controller *controller_free(struct controller *controller);
 
 #endif

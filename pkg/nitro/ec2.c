@@ -139,6 +139,7 @@ int ec2_change(struct ec2 *ec2, enum ec2_verb verb, const struct ec2_query *ids,
         return -1;
     ec2_call_init(&call, ec2, ec2_verb_action(verb), timeout_ms);
     call.resource_count = (int)ids->id_count;
+    call.subject = ids->ids[0];
     return perform_once(&call, body, err);
 }
 
@@ -175,6 +176,7 @@ int ec2_create_tags(struct ec2 *ec2, const char *id, const struct ec2_tag *tags,
     if (ec2_request_create_tags(id, tags, count, &body, err) < 0)
         return -1;
     ec2_call_init(&call, ec2, "CreateTags", timeout_ms);
+    call.subject = id;
     return perform_once(&call, body, err);
 }
 
@@ -212,6 +214,7 @@ int ec2_fetch_console(struct ec2 *ec2, const char *id, int64_t timeout_ms, struc
     if (ec2_request_console(id, &body, err) < 0)
         return -1;
     ec2_call_init(&call, ec2, "GetConsoleOutput", timeout_ms);
+    call.subject = id;
     call.handler = (struct ec2_handler){.ctx = ret_text, .on_output = take_output};
     return perform_once(&call, body, err);
 }

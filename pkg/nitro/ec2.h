@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/flight.h"
 #include "base/thread.h"
 #include "nitro/credentials.h"
 #include "nitro/ec2_limit.h"
@@ -44,9 +45,10 @@ struct ec2_options {
     const char *ca_file; /* NULL: the system's store */
     struct aws_credentials *credentials;
     const struct clock *clock;
-    struct stop *stop;   /* ends calls and their waiting with ERROR_STOPPED */
-    int share_percent;   /* of the published request rates; 0 = 100 */
-    bool is_patient;     /* all calls are */
+    struct flight *flight; /* requests and answers are recorded there; may be NULL */
+    struct stop *stop;     /* ends calls and their waiting with ERROR_STOPPED */
+    int share_percent;     /* of the published request rates; 0 = 100 */
+    bool is_patient;       /* all calls are */
     const char *service; /* that requests are signed for, a constant; NULL: "ec2". "sts": see sts_denial.h */
 };
 

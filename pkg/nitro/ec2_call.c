@@ -30,6 +30,7 @@ struct ec2 {
     bool is_patient;
     struct aws_credentials *credentials;
     const struct clock *clock;
+    struct flight *flight;
     struct stop *stop;
     pthread_mutex_t mutex; /* guards what follows */
     struct ec2_limit limit;
@@ -54,6 +55,7 @@ int ec2_new(const struct ec2_options *options, struct ec2 **ret_ec2, struct erro
     ec2->credentials = options->credentials;
     ec2->clock = options->clock;
     ec2->stop = options->stop;
+    ec2->flight = options->flight;
     ec2->is_patient = options->is_patient;
     ec2_limit_init(&ec2->limit, options->share_percent > 0 ? options->share_percent : 100,
                    clock_mono_ms(ec2->clock));
@@ -378,6 +380,25 @@ static int send_once(struct ec2_call *call, bool *ret_again, struct error *err)
     return result;
 }
 
+static void record(const struct ec2_call *call, const char *reason, int64_t value)
+{
+    flight_record(call->ec2->flight, &(struct flight_note){.part = FLIGHT_EC2,
+                                                           .what = call->action,
+                                                           .key = call->subject,
+                                                           .reason = reason,
+                                                           .value = value});
+}
+
+/* Both ends are recorded, so that a call that hangs is seen as well. */
+static int send_recorded(struct ec2_call *call, bool *ret_again, struct error *err)
+{
+    int64_t start_ms = clock_mono_ms(call->ec2->clock);
+    record(call, "asked", 0);
+    int result = send_once(call, ret_again, err);
+    record(call, result == 0 ? "answered" : err->reason, clock_mono_ms(call->ec2->clock) - start_ms);
+    return result;
+}
+
 /* Between half and all of the delay, which doubles; what AWS asks for is honoured within limits. */
 static int64_t retry_delay_ms(const struct ec2_call *call, int try, int64_t hint_ms)
 {
@@ -405,7 +426,7 @@ int ec2_call_perform(struct ec2_call *call, struct error *err)
     for (int try = 0;;) {
         struct error failure = {0};
         bool again = false;
-        if (send_once(call, &again, &failure) == 0)
+        if (send_recorded(call, &again, &failure) == 0)
             return 0;
         if (err)
             *err = failure;

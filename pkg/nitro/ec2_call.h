@@ -12,6 +12,7 @@
 struct ec2_call {
     struct ec2 *ec2;
     const char *action;
+    const char *subject; /* the instance it is about, the first of several; NULL = none */
     const char *body;
     int64_t deadline_ms; /* monotonic */
     struct ec2_handler handler;

@@ -247,12 +247,22 @@ static bool is_gone(const struct pass *pass)
            (pass->want->is_deleting && pass->want->finalizer_index < 0);
 }
 
+static void record_plan(const struct pass *pass)
+{
+    flight_record(pass->options->flight, &(struct flight_note){.part = FLIGHT_PLAN,
+                                                               .what = plan_action_names[pass->plan.action],
+                                                               .key = pass->want->key,
+                                                               .reason = pass->plan.why,
+                                                               .value = pass->plan.row});
+}
+
 static int pass_run(struct pass *pass, struct error *err)
 {
     pass_observe(pass);
     if (refresh_store(pass, err) < 0)
         return -1;
     pass->plan = plan_next(&pass->in);
+    record_plan(pass);
     if (pass->plan.is_blind)
         return 0;
     log_debug(&pass->log, "Pass planned", STR("action", plan_action_names[pass->plan.action]),

@@ -9,6 +9,7 @@
 #define TEE_RECONCILE_RECONCILER_H
 
 #include "base/clock.h"
+#include "base/flight.h"
 #include "reconcile/inventory.h"
 #include "reconcile/outcome.h"
 #include "reconcile/ports.h"
@@ -22,6 +23,7 @@ struct reconciler_options {
     struct store *store;
     struct inventory *inventory;
     const struct clock *clock;
+    struct flight *flight; /* what was planned is recorded there; may be NULL */
     /* Told after each attestation that brought a document or none; reason "" = accepted. May be NULL. */
     void (*observe_attestation)(void *ctx, const char *verdict, const char *reason);
     void *ctx;

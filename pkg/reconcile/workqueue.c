@@ -36,6 +36,7 @@ struct workqueue {
     pthread_mutex_t mutex;
     pthread_cond_t cond;
     const struct clock *clock;
+    struct flight *flight;
     struct hmap entries;
     struct list ready[CLASS_COUNT];
     struct heap delayed;
@@ -65,6 +66,11 @@ struct workqueue *workqueue_new(const struct clock *clock)
     hmap_init(&queue->entries);
     heap_init(&queue->delayed, due_before, place);
     return queue;
+}
+
+void workqueue_set_flight(struct workqueue *queue, struct flight *flight)
+{
+    queue->flight = flight;
 }
 
 static void entry_free(void *value)
@@ -143,6 +149,11 @@ void workqueue_add(struct workqueue *queue, const char *key, enum work_class cla
     LOCK_SCOPE(&queue->mutex);
     struct entry *entry = get_entry(queue, key);
     queue->adds++;
+    flight_record(queue->flight,
+                  &(struct flight_note){.part = FLIGHT_QUEUE,
+                                        .what = "added",
+                                        .key = key,
+                                        .reason = class == WORK_URGENT ? "urgent" : "background"});
     bool is_raised = class < entry->class;
     if (entry->is_ready && is_raised)
         unready(queue, entry);
@@ -159,6 +170,10 @@ void workqueue_add_at(struct workqueue *queue, const char *key, int64_t mono_ms)
     LOCK_SCOPE(&queue->mutex);
     struct entry *entry = get_entry(queue, key);
     queue->retries++;
+    flight_record(queue->flight, &(struct flight_note){.part = FLIGHT_QUEUE,
+                                                       .what = "delayed",
+                                                       .key = key,
+                                                       .value = mono_ms - clock_mono_ms(queue->clock)});
     if (entry->is_ready || entry->is_dirty)
         return;
     if (entry->is_delayed && entry->due_ms <= mono_ms)
@@ -205,6 +220,8 @@ static char *take(struct workqueue *queue)
     entry->is_dirty = false;
     entry->class = WORK_BACKGROUND;
     queue->processing_count++;
+    flight_record(queue->flight,
+                  &(struct flight_note){.part = FLIGHT_QUEUE, .what = "started", .key = entry->key});
     return mem_strdup(entry->key);
 }
 

@@ -11,6 +11,7 @@
 #define TEE_RECONCILE_WORKQUEUE_H
 
 #include "base/clock.h"
+#include "base/flight.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,6 +29,8 @@ struct workqueue_counts {
 };
 
 struct workqueue *workqueue_new(const struct clock *clock);
+/* Adds and starts are recorded from now on; before threads start. */
+void workqueue_set_flight(struct workqueue *queue, struct flight *flight);
 struct workqueue *workqueue_free(struct workqueue *queue);
 void workqueue_add(struct workqueue *queue, const char *key, enum work_class class);
 /* Not before the monotonic time. */
