@@ -125,6 +125,11 @@ void inventory_loop_want(struct controller *controller);
 /* orphan_sweep.c: after a complete look at EC2. */
 void orphan_sweep_run(struct controller *controller);
 
+/* unreadable.c: one thing of a watch or list that is no object to us; the text may be cut. True: it was found
+ * out which one. */
+bool unreadable_take(struct controller *controller, enum watch_event_type type, struct json_span object,
+                     const char *why);
+
 /* telemetry.c */
 void telemetry_init(struct controller *controller);
 void telemetry_done(struct controller *controller);
@@ -134,6 +139,7 @@ void telemetry_observe_attestation(void *ctx, const char *verdict, const char *r
 void telemetry_observe_request(void *ctx, const char *method, int code, int64_t duration_ms);
 void telemetry_set_orphans(struct controller *controller, size_t count, bool is_refused);
 void telemetry_count_orphan(struct controller *controller);
+void telemetry_count_unreadable(struct controller *controller);
 void readiness_set(struct controller *controller, char *slot, const struct error *err);
 
 #endif

@@ -161,8 +161,7 @@ static void take_object(void *ctx, enum watch_event_type type, const char *json,
     struct teedeployment *object = NULL;
     struct error err = {0};
     if (teedeployment_decode(json, len, &object, &err) < 0) {
-        record(controller, "skipped", NULL, err.reason);
-        log_error(NULL, "Object was skipped", STR("error", err.text));
+        unreadable_take(controller, type, (struct json_span){json, len}, err.text);
         return;
     }
     CLEANUP(freep) char *key = mem_strdup(object->key);
@@ -175,6 +174,13 @@ static void take_object(void *ctx, enum watch_event_type type, const char *json,
         store_put(controller->store, object);
     }
     workqueue_add(controller->queue, key, is_listing ? WORK_BACKGROUND : WORK_URGENT);
+}
+
+static bool take_oversized(void *ctx, enum watch_event_type type, const char *beginning, size_t len)
+{
+    char why[64];
+    snprintf(why, sizeof(why), "it is larger than %d bytes", SCAN_MAX_ITEM_BYTES);
+    return unreadable_take(ctx, type, (struct json_span){beginning, len}, why);
 }
 
 static void take_gone(void *ctx, const char *key)
@@ -219,6 +225,7 @@ struct watcher_owner kube_ports_owner(struct controller *controller)
     return (struct watcher_owner){.ctx = controller,
                                   .begin_list = begin_list,
                                   .object = take_object,
+                                  .oversized = take_oversized,
                                   .end_list = end_list,
                                   .bookmark = bookmark,
                                   .fresh = fresh,

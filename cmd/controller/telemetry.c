@@ -145,6 +145,8 @@ void telemetry_init(struct controller *controller)
         metric_get_series(metrics_add(metrics, &master), (const char *[]){"tee-controller", NULL});
     telemetry->objects = plain(metrics, METRIC_GAUGE, "tee_objects", "TeeDeployments in the store");
     telemetry->hosts = plain(metrics, METRIC_GAUGE, "tee_hosts", "Instances in the inventory");
+    telemetry->unreadable = plain(metrics, METRIC_COUNTER, "tee_unreadable_objects_total",
+                                  "Objects that were skipped because they cannot be read");
     telemetry->orphans = plain(metrics, METRIC_GAUGE, "tee_orphans",
                                "Instances that no TeeDeployment claims, at the last sweep");
     telemetry->orphans_refused =
@@ -232,6 +234,11 @@ void telemetry_set_orphans(struct controller *controller, size_t count, bool is_
 void telemetry_count_orphan(struct controller *controller)
 {
     metric_add(controller->telemetry.orphans_terminated, 1);
+}
+
+void telemetry_count_unreadable(struct controller *controller)
+{
+    metric_add(controller->telemetry.unreadable, 1);
 }
 
 void telemetry_observe_request(void *ctx, const char *method, int code, int64_t duration_ms)

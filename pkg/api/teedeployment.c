@@ -91,6 +91,17 @@ static int decode(const json_t *json, struct teedeployment *object, struct error
     return 0;
 }
 
+/* jansson's own words quote the text, which may hold anything. */
+static const char *name_json_error(const json_error_t *error)
+{
+    switch (json_error_code(error)) {
+    case json_error_invalid_utf8: return "bytes that are not UTF-8";
+    case json_error_numeric_overflow: return "a number out of range";
+    case json_error_stack_overflow: return "too many levels";
+    default: return "what is no JSON";
+    }
+}
+
 int teedeployment_decode(const char *json, size_t len, struct teedeployment **ret_object, struct error *err)
 {
     if (len > MAX_OBJECT_BYTES)
@@ -98,7 +109,8 @@ int teedeployment_decode(const char *json, size_t len, struct teedeployment **re
     json_error_t where;
     CLEANUP(jsonp) json_t *tree = json_loadb(json, len, JSON_ALLOW_NUL, &where);
     if (!json_is_object(tree))
-        return error_set(err, ERROR_INVALID, "Malformed", "object is not JSON: %s", where.text);
+        return error_set(err, ERROR_INVALID, "Malformed", "the object's text has %s at byte %d",
+                         name_json_error(&where), where.position);
     CLEANUP(teedeployment_unrefp) struct teedeployment *object = mem_calloc(1, sizeof(*object));
     ref_init(&object->ref);
     arena_init(&object->arena);

@@ -105,21 +105,36 @@ static enum boundary on_open(struct list_scan *scan, char c)
     return begins ? BOUNDARY_BEGIN : BOUNDARY_NONE;
 }
 
+/* As much as there is room for, so that what is handed out begins where the item does. */
+static int hand_out_beginning(scan_emit *oversized, void *ctx, struct buf *kept, struct json_span part,
+                              struct error *err)
+{
+    size_t room = SCAN_MAX_ITEM_BYTES - kept->len;
+    if (!oversized)
+        return 0;
+    kept->failed = false;
+    buf_append(kept, part.text, part.len < room ? part.len : room);
+    return oversized(ctx, buf_text(kept), kept->len, err);
+}
+
 /* Keeps the part of the present item that lies in this chunk. */
-static void keep_part(struct list_scan *scan, const char *part, size_t len)
+static int keep_part(struct list_scan *scan, const char *part, size_t len, struct error *err)
 {
     if (scan->item_too_large || buf_append(&scan->item, part, len) == 0)
-        return;
+        return 0;
     scan->item_too_large = true;
     scan->oversized_count++;
+    int result =
+        hand_out_beginning(scan->oversized, scan->ctx, &scan->item, (struct json_span){part, len}, err);
     buf_done(&scan->item);
+    return result;
 }
 
 static int end_item(struct list_scan *scan, const char *part, size_t len, struct error *err)
 {
     scan->in_item = false;
-    if (scan->item.len > 0 || len > SCAN_MAX_ITEM_BYTES)
-        keep_part(scan, part, len);
+    if ((scan->item.len > 0 || len > SCAN_MAX_ITEM_BYTES) && keep_part(scan, part, len, err) < 0)
+        return -1;
     if (scan->item_too_large) {
         buf_reset(&scan->item);
         return 0;
@@ -198,9 +213,7 @@ int list_scan_feed(struct list_scan *scan, const char *data, size_t len, struct 
         if (boundary == BOUNDARY_END)
             item_start = at;
     }
-    if (scan->in_item)
-        keep_part(scan, data + item_start, len - item_start);
-    return 0;
+    return scan->in_item ? keep_part(scan, data + item_start, len - item_start, err) : 0;
 }
 
 int list_scan_finish(const struct list_scan *scan, struct error *err)
@@ -224,19 +237,23 @@ void line_scan_done(struct line_scan *scan)
     buf_done(&scan->line);
 }
 
-static void keep_line_part(struct line_scan *scan, const char *part, size_t len)
+static int keep_line_part(struct line_scan *scan, const char *part, size_t len, struct error *err)
 {
     if (scan->too_large || buf_append(&scan->line, part, len) == 0)
-        return;
+        return 0;
     scan->too_large = true;
     scan->oversized_count++;
+    int result =
+        hand_out_beginning(scan->oversized, scan->ctx, &scan->line, (struct json_span){part, len}, err);
     buf_done(&scan->line);
+    return result;
 }
 
 static int end_line(struct line_scan *scan, const char *part, size_t len, struct error *err)
 {
     if (scan->line.len > 0 || len > SCAN_MAX_ITEM_BYTES || scan->too_large) {
-        keep_line_part(scan, part, len);
+        if (keep_line_part(scan, part, len, err) < 0)
+            return -1;
         part = scan->line.data;
         len = scan->line.len;
     }
@@ -254,10 +271,8 @@ int line_scan_feed(struct line_scan *scan, const char *data, size_t len, struct 
 {
     while (len > 0) {
         const char *end = memchr(data, '\n', len);
-        if (!end) {
-            keep_line_part(scan, data, len);
-            return 0;
-        }
+        if (!end)
+            return keep_line_part(scan, data, len, err);
         if (end_line(scan, data, (size_t)(end - data), err) < 0)
             return -1;
         len -= (size_t)(end - data) + 1;
@@ -328,7 +343,15 @@ static struct json_span trim(struct json_span span)
     return span;
 }
 
-static struct json_span find_member(struct json_span in, const char *key)
+/* The value between `start` and `end`; `end` is 0 if it does not end. */
+static struct json_span cut_value(struct json_span in, size_t start, size_t end, bool may_be_cut)
+{
+    if (end == 0 && (!may_be_cut || start >= in.len))
+        return (struct json_span){0};
+    return trim((struct json_span){in.text + start, (end == 0 ? in.len : end) - start});
+}
+
+static struct json_span find_member(struct json_span in, const char *key, bool may_be_cut)
 {
     size_t at = skip_space(in, 0);
     if (!in.text || at >= in.len || in.text[at] != '{')
@@ -341,10 +364,10 @@ static struct json_span find_member(struct json_span in, const char *key)
             break;
         size_t value = skip_space(in, colon + 1);
         size_t end = skip_value(in, value);
+        if (json_span_is((struct json_span){in.text + at, key_end - at}, key))
+            return cut_value(in, value, end, may_be_cut);
         if (end == 0)
             break;
-        if (json_span_is((struct json_span){in.text + at, key_end - at}, key))
-            return trim((struct json_span){in.text + value, end - value});
         at = skip_space(in, end);
         if (at >= in.len || in.text[at] != ',')
             break;
@@ -356,7 +379,14 @@ static struct json_span find_member(struct json_span in, const char *key)
 struct json_span json_find(struct json_span in, const char *const *keys)
 {
     for (; *keys && in.text; keys++)
-        in = find_member(in, *keys);
+        in = find_member(in, *keys, false);
+    return in;
+}
+
+struct json_span json_find_open(struct json_span in, const char *const *keys)
+{
+    for (; *keys && in.text; keys++)
+        in = find_member(in, *keys, true);
     return in;
 }
 

@@ -4,7 +4,8 @@
  * "items" as one span of text, and keeps metadata.resourceVersion and metadata.continue; memory holds one
  * item. A line_scan is fed a watch stream and hands out each line. json_find() looks a member up in a text by
  * a path of keys. The scanners follow strings and brackets only: whether an item is valid JSON is for its
- * decoder to say. An item or line past the ceiling is counted and skipped; nothing else is lost. Threads:
+ * decoder to say. An item or line past the ceiling is counted and skipped, and its beginning handed out if
+ * somebody wants it; nothing else is lost. Threads:
  * none.   Ownership: spans are borrowed for the callback.   Limits: 2 MiB an item or line, 16 KiB a continue
  * token.   Errors: ERROR_INVALID (MalformedList), and what a callback reports. */
 #ifndef TEE_KUBE_JSON_SCAN_H
@@ -25,6 +26,7 @@ typedef int scan_emit(void *ctx, const char *text, size_t len, struct error *err
 
 struct list_scan {
     scan_emit *emit;
+    scan_emit *oversized; /* gets the beginning of what is skipped; NULL: nobody */
     void *ctx;
     struct buf item;             /* the part of the present item that came in earlier chunks */
     struct buf key;              /* the last key read where keys matter */
@@ -46,6 +48,7 @@ MUST_CHECK int list_scan_finish(const struct list_scan *scan, struct error *err)
 
 struct line_scan {
     scan_emit *emit;
+    scan_emit *oversized; /* as above */
     void *ctx;
     struct buf line;
     bool too_large;
@@ -64,6 +67,8 @@ struct json_span {
 
 /* keys is NULL-terminated; the value with white space around it removed. */
 struct json_span json_find(struct json_span in, const char *const *keys);
+/* The same in a text that may be cut: a value that does not end reaches to the end of the text. */
+struct json_span json_find_open(struct json_span in, const char *const *keys);
 /* Is it the string `text`? Strings with escapes equal nothing. */
 bool json_span_is(struct json_span span, const char *text);
 /* Copies a string that has no escapes and fits; else -1 and "". */

@@ -59,6 +59,15 @@ static int on_item(void *ctx, const char *text, size_t len, struct error *err)
     return 0;
 }
 
+static int on_oversized_item(void *ctx, const char *text, size_t len, struct error *err)
+{
+    struct watcher *watcher = ctx;
+    (void)err;
+    if (!watcher->options.owner.oversized(watcher->options.owner.ctx, WATCH_ADDED, text, len))
+        watcher->is_list_complete = false;
+    return 0;
+}
+
 static int feed_list(void *ctx, const char *data, size_t len, struct error *err)
 {
     struct watcher *watcher = ctx;
@@ -103,12 +112,11 @@ static void run_page(struct watcher *watcher, const char *path)
     struct kube_status status = {0};
     struct error err = {0};
     list_scan_init(&watcher->list, on_item, watcher);
+    watcher->list.oversized = on_oversized_item;
     if (request_page(watcher, path, &status, &err) < 0) {
         report_failure(watcher, &status, &err);
     } else {
         atomic_fetch_add(&watcher->oversized_count, watcher->list.oversized_count);
-        if (watcher->list.oversized_count > 0)
-            watcher->is_list_complete = false;
         watch_on_page(&watcher->watch, buf_text(&watcher->list.resource_version),
                       buf_text(&watcher->list.continue_token));
         if (watcher->watch.state == WATCH_LISTED) {
@@ -137,12 +145,24 @@ static int on_line(void *ctx, const char *text, size_t len, struct error *err)
     }
     atomic_fetch_add(&watcher->event_count, 1);
     if (event.is_list_end) {
-        watcher->is_list_complete = watcher->lines.oversized_count == 0;
         end_list(watcher);
     } else if (event.type == WATCH_BOOKMARK)
         owner->bookmark(owner->ctx, watcher->watch.resource_version);
     else
         owner->object(owner->ctx, event.type, event.object.text, event.object.len);
+    return 0;
+}
+
+static int on_oversized_line(void *ctx, const char *text, size_t len, struct error *err)
+{
+    struct watcher *watcher = ctx;
+    const struct watcher_owner *owner = &watcher->options.owner;
+    struct json_span line = {text, len};
+    struct json_span object = json_find_open(line, (const char *[]){"object", NULL});
+    bool is_deleted = json_span_is(json_find_open(line, (const char *[]){"type", NULL}), "DELETED");
+    (void)err;
+    if (!owner->oversized(owner->ctx, is_deleted ? WATCH_DELETED : WATCH_MODIFIED, object.text, object.len))
+        watcher->is_list_complete = false; /* if this is a list */
     return 0;
 }
 
@@ -191,6 +211,7 @@ static void run_stream(struct watcher *watcher, const char *path, int64_t timeou
     atomic_fetch_add(&watcher->watch_count, 1);
     watcher->has_ended = false;
     line_scan_init(&watcher->lines, on_line, watcher);
+    watcher->lines.oversized = on_oversized_line;
     if (kube_perform(watcher->options.client, &request, NULL, &err) == 0)
         error_clear(&err);
     atomic_fetch_add(&watcher->oversized_count, watcher->lines.oversized_count);

@@ -122,6 +122,14 @@ void store_put(struct store *store, struct teedeployment *object)
     add_claim(store, object);
 }
 
+void store_keep(struct store *store, const char *key)
+{
+    LOCK_SCOPE(&store->mutex);
+    struct entry *entry = hmap_get(&store->entries, key);
+    if (entry)
+        entry->mark = store->mark;
+}
+
 static void remove_locked(struct store *store, const char *key)
 {
     struct entry *entry = hmap_get(&store->entries, key);

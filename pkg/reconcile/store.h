@@ -18,6 +18,8 @@ struct store *store_free(struct store *store);
 struct teedeployment *store_get(struct store *store, const char *key);
 /* Takes the reference. An older resourceVersion than the one held is dropped. */
 void store_put(struct store *store, struct teedeployment *object);
+/* The present list has it, in a form that cannot be read: what is held stays, if anything is. */
+void store_keep(struct store *store, const char *key);
 void store_remove(struct store *store, const char *key);
 void store_begin_list(struct store *store);
 /* Calls gone() for each key that the list did not bring, after it was removed. */

@@ -125,6 +125,15 @@ static void on_object(void *ctx, enum watch_event_type type, const char *json, s
     trace_add(ctx, "%c%s", marks[type], name);
 }
 
+static bool on_oversized(void *ctx, enum watch_event_type type, const char *beginning, size_t len)
+{
+    (void)type;
+    (void)beginning;
+    (void)len;
+    trace_add(ctx, "oversized");
+    return false;
+}
+
 static void on_end(void *ctx, const char *resource_version, bool is_complete)
 {
     assert_true(is_complete && *resource_version);
@@ -159,7 +168,7 @@ static void test_list_and_watch(void **state)
         .client = controller.client,
         .path = path,
         .streams = true,
-        .owner = {&trace, on_begin, on_object, on_end, on_bookmark, on_fresh, on_failed}};
+        .owner = {&trace, on_begin, on_object, on_oversized, on_end, on_bookmark, on_fresh, on_failed}};
     struct watcher *watcher = watcher_start(&options);
     assert_true(trace_wait(&trace, " end "));
     create("second");

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What an operator has in hand beside the objects: the flight recorder.
+# What an operator has in hand beside the objects: the flight recorder, and what is told of
+# objects that cannot be read.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 SAMPLE=$TEE_ROOT/manifests/samples/teedeployment.yaml
@@ -55,4 +56,58 @@ kill -USR1 "$(<"$DIR/controller.pid")"
 wait_until 10 "the recorder is dumped as text" text_has 'Flight recorder was dumped' || true
 expect "flight recorder: as text" "" text_has '^[0-9TZ:.-]+ info  Transition number=[0-9]+ part=lease what=gained value=[0-9]+ thread=[0-9]+$'
 end_process controller
+
+# Objects that a lax definition lets in: no validation, and nothing is pruned. What can be read is worked on, with
+# whatever stands beside it; what cannot is skipped and told, and costs no other object anything.
+kubectl get crd teedeployments.tee.dev -o json |
+  jq '.spec.versions[] |= (del(.selectableFields)
+    | .schema.openAPIV3Schema = {type: "object", "x-kubernetes-preserve-unknown-fields": true})' |
+  kubectl replace -f - >/dev/null
+is_ready_text() { is_ready && echo ok; }
+base() { kubectl create --dry-run=client -o json -f "$SAMPLE" | jq -c --arg name "$1" '.metadata = {name: $name, namespace: "default"}'; }
+create_raw() { request user POST "/apis/tee.dev/v1alpha1/namespaces/default/teedeployments${1:-}"; }
+# stored NAME: what stands at the input, created
+stored() { expect "$1: stored" 201 create_raw; }
+is_lax() { base probe | jq -c '.spec.lax = {deep: [null]}' | create_raw '?dryRun=All' | grep -q '"lax"'; }
+wait_until 30 "the lax definition is served" is_lax
+base unknown-fields | jq -c '.spec.tomorrow = {a: [1, {b: null}]} | .later = true' | stored unknown-fields
+base null-lists | jq -c '.spec.ports = null | .spec.egress = null | .spec.instance.subnetIDs = null | .metadata.finalizers = null' | stored null-lists
+head -c 1450000 /dev/zero | tr '\0' 'x' >"$WORK/padding"
+base huge | jq -c --rawfile padding "$WORK/padding" '.spec.padding = $padding' | stored huge
+base past-int64 | jq -c '.spec.enclave.cpuCount = "NUMBER"' | sed 's/"NUMBER"/9223372036854775808/' | stored past-int64
+expect "past int64: still a number" '"cpuCount":922337203685477' kubectl get --raw /apis/tee.dev/v1alpha1/namespaces/default/teedeployments/past-int64
+
+: >"$DIR/controller.log"
+start_controller
+for name in unknown-fields null-lists huge; do
+  expect "$name: worked on" "met" kubectl wait --for=condition=Ready "teedeployment/$name" --timeout=60s
+done
+event_of() { kubectl get events.events.k8s.io -o json | jq -r --arg n "$1" '.items[] | select(.regarding.name == $n and .reason == "Invalid") | .note'; }
+has_event() { [[ -n $(event_of "$1") ]]; }
+wait_until 20 "the Event is there" has_event past-int64 || true
+expect "past int64: told in an Event" "cannot be read and is left as it is: the object's text has a number out of range" event_of past-int64
+expect "past int64: in kubectl describe" "Invalid" kubectl describe teedeployment past-int64
+logged() { jq -r --arg n "default/$1" 'select(.msg == "Object was skipped" and .object == $n) | .error' "$DIR/controller.log"; }
+expect "past int64: in the log" "a number out of range" logged past-int64
+expect "past int64: counted" "tee_unreadable_objects_total 1" metrics
+expect "ready all the same" "ok" is_ready_text
+expect "past int64: nothing was launched for it" "" test -z "$(field past-int64 '{.status.launch}')"
+
+host_state() { sim GET instances | jq -r --arg id "$1" '[.. | objects | select(.id? == $id) | .state] | first'; }
+# An object that was fine becomes unreadable: its host stays, also over a restart, and heals with it.
+HOST=$(field null-lists '{.status.instance.id}')
+kubectl get teedeployment null-lists -o json | jq -c '.spec.enclave.memoryMiB = "NUMBER"' | sed 's/"NUMBER"/9223372036854775808/' >"$WORK/broken"
+request user PUT /apis/tee.dev/v1alpha1/namespaces/default/teedeployments/null-lists <"$WORK/broken" >/dev/null
+wait_until 20 "the Event is there" has_event null-lists || fail "a change that cannot be read: told" "$(tail -n 3 "$DIR/controller.log")"
+end_process controller
+: >"$DIR/controller.log"
+run_beside_sim "${QUICK_LEASE[@]}" --inventory-interval 2 --orphan-sweep-interval 1
+wait_until 30 "the controller is ready" is_ready
+gave_up() { jq -r 'select(.msg == "Orphan sweep was given up") | .error' "$DIR/controller.log"; }
+has_given_up() { [[ -n $(gave_up) ]]; }
+wait_until 90 "the sweep is given up" has_given_up || true
+expect "the host of an unreadable object is no orphan" "an object that cannot be read may have a host" gave_up
+expect "the host of an unreadable object lives" running host_state "$HOST"
+kubectl patch teedeployment null-lists --type json -p '[{"op": "replace", "path": "/spec/enclave/memoryMiB", "value": 512}]' >/dev/null
+expect "mended: Ready with the same host" "met" kubectl wait --for=condition=Ready teedeployment/null-lists --timeout=60s
 finish

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "kube/json_scan.h"
+#include "kube/object_identity.h"
 
 static int put_piece(void *ctx, const char *text, size_t len, struct error *err)
 {
@@ -91,6 +92,16 @@ static int count_piece(void *ctx, const char *text, size_t len, struct error *er
     return 0;
 }
 
+/* The beginning of what is skipped comes as such and is as long as may be. */
+static int check_beginning(void *ctx, const char *text, size_t len, struct error *err)
+{
+    (void)err;
+    assert_int_equal(len, SCAN_MAX_ITEM_BYTES);
+    assert_memory_equal(text, "{\"b\":\"xxx", 9);
+    *(int *)ctx += 100;
+    return 0;
+}
+
 static void test_one_huge_item_costs_no_other(void **state)
 {
     (void)state;
@@ -106,13 +117,14 @@ static void test_one_huge_item_costs_no_other(void **state)
         int count = 0;
         CLEANUP(list_scan_done) struct list_scan scan;
         list_scan_init(&scan, count_piece, &count);
+        scan.oversized = check_beginning;
         struct error err = {0};
         for (size_t at = 0; at < text.len; at += chunks[i]) {
             size_t size = text.len - at < chunks[i] ? text.len - at : chunks[i];
             assert_int_equal(list_scan_feed(&scan, text.data + at, size, &err), 0);
         }
         assert_int_equal(list_scan_finish(&scan, &err), 0);
-        assert_int_equal(count, 2);
+        assert_int_equal(count, 102);
         assert_int_equal(scan.oversized_count, 1);
         assert_string_equal(buf_text(&scan.resource_version), "4");
     }
@@ -209,6 +221,39 @@ static void test_find(void **state)
     }
 }
 
+#define META                                                                                                 \
+    "\"metadata\":{\"annotations\":{\"name\":\"no\"},\"name\":\"a\",\"namespace\":\"ns\",\"uid\":\"u-1\"}"
+
+/* Of texts that no decoder takes. */
+static void test_identity(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what, *text, *key;
+    } cases[] = {
+        {"whole", "{\"kind\":\"T\"," META ",\"spec\":{}}", "ns/a"},
+        {"cut in spec", "{\"kind\":\"T\"," META ",\"spec\":{\"image\":\"x", "ns/a"},
+        {"cut in metadata", "{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\",\"uid\":\"u-1\",\"z\":\"x",
+         "ns/a"},
+        {"not UTF-8 further on", "{" META ",\"spec\":\"\xff\xc0\"}", "ns/a"},
+        {"number past int64", "{" META ",\"spec\":99999999999999999999}", "ns/a"},
+        {"nonsense further on", "{" META ",\"spec\":nope}", "ns/a"},
+        {"cut before the uid", "{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\",\"ui", NULL},
+        {"cut in the uid", "{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\",\"uid\":\"u-", NULL},
+        {"no metadata", "{\"spec\":" META "}", NULL},
+        {"empty name", "{\"metadata\":{\"name\":\"\",\"namespace\":\"ns\",\"uid\":\"u\"}}", NULL},
+        {"no object", "[1]", NULL},
+        {"nothing", "", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct object_identity identity;
+        CLEANUP(freep) char *copy = mem_dup(cases[i].text, strlen(cases[i].text));
+        bool is_found = object_identity_find((struct json_span){copy, strlen(cases[i].text)}, &identity);
+        if (is_found != (cases[i].key != NULL) || (is_found && strcmp(identity.key, cases[i].key) != 0))
+            fail_msg("%s: %s", cases[i].what, identity.key);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_huge_line_is_skipped),
         cmocka_unit_test(test_find),
+        cmocka_unit_test(test_identity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

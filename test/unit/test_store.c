@@ -113,6 +113,17 @@ static void test_list_sweep(void **state)
     assert_non_null(strstr(buf_text(&gone), "ns/b "));
     assert_non_null(strstr(buf_text(&gone), "ns/c "));
     assert_int_equal(gone.len, strlen("ns/b ns/c "));
+    /* What the list has in a form that cannot be read stays in the form it had; without the mark of
+     * store_keep() it is gone. */
+    buf_reset(&gone);
+    store_begin_list(store);
+    put(store, "c", "5");
+    store_keep(store, "ns/b");
+    store_keep(store, "ns/never-read");
+    store_end_list(store, note_key, &gone);
+    assert_string_equal(buf_text(&gone), "");
+    expect_version(store, "ns/b", "3");
+    expect_version(store, "ns/never-read", NULL);
     /* A list that was given up removes nothing; the next one counts anew. */
     store_begin_list(store);
     store_begin_list(store);

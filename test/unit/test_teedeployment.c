@@ -52,6 +52,26 @@ static void test_malformed(void **state)
     }
 }
 
+/* What is wrong is told to people in Events, in our words: the text may hold anything. */
+static void test_malformed_is_not_quoted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *wanted;
+    } cases[] = {
+        {"{\"metadata\":{" IDENTITY "},\"spec\":hunter2}",
+         "the object's text has what is no JSON at byte 88"},
+        {"{\"hunter2\":\"hunter2\xff\"}", "the object's text has bytes that are not UTF-8 at byte 19"},
+        {"{\"hunter2\":9223372036854775808}", "the object's text has a number out of range at byte 30"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct teedeployment *object = NULL;
+        struct error err = {0};
+        assert_int_equal(teedeployment_decode(cases[i].text, strlen(cases[i].text), &object, &err), -1);
+        assert_string_equal(err.text, cases[i].wanted);
+    }
+}
+
 /* A spec that cannot be acted upon is kept, and names the field. */
 static void test_invalid_names_the_field(void **state)
 {
@@ -192,9 +212,13 @@ static void test_versions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_malformed), cmocka_unit_test(test_invalid_names_the_field),
-        cmocka_unit_test(test_absent),    cmocka_unit_test(test_metadata),
-        cmocka_unit_test(test_sizes),     cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_malformed_is_not_quoted),
+        cmocka_unit_test(test_invalid_names_the_field),
+        cmocka_unit_test(test_absent),
+        cmocka_unit_test(test_metadata),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_versions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

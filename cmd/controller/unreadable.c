@@ -1,0 +1,48 @@
+/* Objects that cannot be read: whose they are is found where possible and told to their users, in the log and
+ * as an Event (event.h limits how many); all others go on. What the store holds of one stays: the last form
+ * that could be read, on which nothing that costs money is done, because a live read comes before that. */
+#include "controller.h"
+
+#include "api/teedeployment.h"
+#include "kube/object_identity.h"
+
+#include <stdio.h>
+
+static void emit(struct controller *controller, const struct object_identity *identity, const char *why)
+{
+    char note[512];
+    snprintf(note, sizeof(note), "This object cannot be read and is left as it is: %s", why);
+    const struct event event = {.api_version = TEE_API_VERSION,
+                                .kind = TEE_KIND,
+                                .name_space = identity->name_space,
+                                .name = identity->name,
+                                .uid = identity->uid,
+                                .reason = "Invalid",
+                                .action = "Read",
+                                .note = note,
+                                .is_warning = true};
+    event_queue_emit(controller->events, &event);
+}
+
+bool unreadable_take(struct controller *controller, enum watch_event_type type, struct json_span object,
+                     const char *why)
+{
+    struct object_identity identity;
+    bool is_known = object_identity_find(object, &identity);
+    const char *key = is_known ? identity.key : NULL;
+    flight_record(controller->flight,
+                  &(struct flight_note){
+                      .part = FLIGHT_WATCH, .what = "skipped", .key = key, .value = (int64_t)object.len});
+    if (is_known && type == WATCH_DELETED) {
+        store_remove(controller->store, key);
+        workqueue_add(controller->queue, key, WORK_URGENT);
+        return true;
+    }
+    telemetry_count_unreadable(controller);
+    log_error(NULL, "Object was skipped", STR("object", key), STR("error", why));
+    if (!is_known)
+        return false;
+    store_keep(controller->store, key);
+    emit(controller, &identity, why);
+    return true;
+}
