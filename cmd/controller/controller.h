@@ -59,6 +59,14 @@ struct inventory_loop {
     bool is_health_away;   /* the last look for failing hosts had no answer */
 };
 
+/* What one watcher looks at. */
+struct watch_scope {
+    struct controller *controller;
+    const char *name_space; /* NULL = all */
+    char *path;
+    struct watcher *watcher;
+};
+
 struct controller {
     const struct options *options;
     const struct clock *clock;
@@ -94,7 +102,8 @@ struct controller {
     struct ports ports;
     struct reconciler *reconciler;
     struct leader *leader;
-    struct watcher *watcher;
+    struct watch_scope scopes[OPTIONS_NAMESPACES_MAX];
+    size_t scope_count;
     struct inventory_loop inventory_loop;
     struct workers *workers;
     int64_t start_ms;
@@ -109,7 +118,7 @@ void preflight_port_fill(struct controller *controller);
 void preflight_means_init(struct preflight_means *means);
 void preflight_means_done(struct preflight_means *means);
 void attest_means_done(struct attest_means *means);
-struct watcher_owner kube_ports_owner(struct controller *controller);
+struct watcher_owner kube_ports_owner(struct watch_scope *scope);
 /* Of a TeeDeployment, or of all; as kube_path(). */
 char *kube_ports_path(const char *name_space, const char *name);
 /* UID of the kube-system namespace. */
@@ -129,17 +138,5 @@ void orphan_sweep_run(struct controller *controller);
  * out which one. */
 bool unreadable_take(struct controller *controller, enum watch_event_type type, struct json_span object,
                      const char *why);
-
-/* telemetry.c */
-void telemetry_init(struct controller *controller);
-void telemetry_done(struct controller *controller);
-MUST_CHECK int telemetry_serve(struct controller *controller, struct error *err);
-void telemetry_observe_pass(void *ctx, const char *key, const struct outcome *outcome, int64_t duration_ms);
-void telemetry_observe_attestation(void *ctx, const char *verdict, const char *reason);
-void telemetry_observe_request(void *ctx, const char *method, int code, int64_t duration_ms);
-void telemetry_set_orphans(struct controller *controller, size_t count, bool is_refused);
-void telemetry_count_orphan(struct controller *controller);
-void telemetry_count_unreadable(struct controller *controller);
-void readiness_set(struct controller *controller, char *slot, const struct error *err);
 
 #endif

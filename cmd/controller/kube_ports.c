@@ -144,11 +144,16 @@ static void record(struct controller *controller, const char *what, const char *
                   &(struct flight_note){.part = FLIGHT_WATCH, .what = what, .key = key, .reason = reason});
 }
 
+static struct controller *controller_of(void *ctx)
+{
+    return ((struct watch_scope *)ctx)->controller;
+}
+
 static void begin_list(void *ctx)
 {
-    struct controller *controller = ctx;
-    record(controller, "listing", NULL, NULL);
-    store_begin_list(controller->store);
+    const struct watch_scope *scope = ctx;
+    record(scope->controller, "listing", scope->name_space, NULL);
+    store_begin_list(scope->controller->store, scope->name_space);
 }
 
 static const char *const event_names[] = {
@@ -157,7 +162,7 @@ static const char *const event_names[] = {
 /* An object that does not decode is skipped: it must not keep the others from being served. */
 static void take_object(void *ctx, enum watch_event_type type, const char *json, size_t len)
 {
-    struct controller *controller = ctx;
+    struct controller *controller = controller_of(ctx);
     struct teedeployment *object = NULL;
     struct error err = {0};
     if (teedeployment_decode(json, len, &object, &err) < 0) {
@@ -180,7 +185,7 @@ static bool take_oversized(void *ctx, enum watch_event_type type, const char *be
 {
     char why[64];
     snprintf(why, sizeof(why), "it is larger than %d bytes", SCAN_MAX_ITEM_BYTES);
-    return unreadable_take(ctx, type, (struct json_span){beginning, len}, why);
+    return unreadable_take(controller_of(ctx), type, (struct json_span){beginning, len}, why);
 }
 
 static void take_gone(void *ctx, const char *key)
@@ -193,36 +198,40 @@ static void take_gone(void *ctx, const char *key)
 static void end_list(void *ctx, const char *resource_version, bool is_complete)
 {
     (void)resource_version;
-    struct controller *controller = ctx;
-    record(controller, "listed", NULL, is_complete ? NULL : "incomplete");
+    const struct watch_scope *scope = ctx;
+    struct controller *controller = scope->controller;
+    record(controller, "listed", scope->name_space, is_complete ? NULL : "incomplete");
     if (is_complete)
-        store_end_list(controller->store, take_gone, controller);
-    store_set_heard(controller->store, clock_mono_ms(controller->clock));
+        store_end_list(controller->store, scope->name_space, take_gone, controller);
+    store_set_heard(controller->store, scope->name_space, clock_mono_ms(controller->clock));
     readiness_set(controller, controller->readiness.watch, NULL);
 }
 
 static void bookmark(void *ctx, const char *resource_version)
 {
     (void)resource_version;
-    record(ctx, "bookmark", NULL, NULL);
+    const struct watch_scope *scope = ctx;
+    record(scope->controller, "bookmark", scope->name_space, NULL);
 }
 
 static void fresh(void *ctx, int64_t mono_ms)
 {
-    store_set_heard(((struct controller *)ctx)->store, mono_ms);
+    const struct watch_scope *scope = ctx;
+    store_set_heard(scope->controller->store, scope->name_space, mono_ms);
 }
 
 static void failed(void *ctx, const struct error *err)
 {
-    struct controller *controller = ctx;
-    record(controller, "interrupted", NULL, err->reason);
-    log_warn(NULL, "Watch was interrupted", STR("error", err->text));
+    const struct watch_scope *scope = ctx;
+    struct controller *controller = scope->controller;
+    record(controller, "interrupted", scope->name_space, err->reason);
+    log_warn(NULL, "Watch was interrupted", STR("namespace", scope->name_space), STR("error", err->text));
     readiness_set(controller, controller->readiness.watch, err);
 }
 
-struct watcher_owner kube_ports_owner(struct controller *controller)
+struct watcher_owner kube_ports_owner(struct watch_scope *scope)
 {
-    return (struct watcher_owner){.ctx = controller,
+    return (struct watcher_owner){.ctx = scope,
                                   .begin_list = begin_list,
                                   .object = take_object,
                                   .oversized = take_oversized,

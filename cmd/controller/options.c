@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { TEXT, NUMBER, SHARE, SWITCH, ROOT, LEVEL, FORMAT };
+enum kind { TEXT, NUMBER, SHARE, SWITCH, ROOT, LEVEL, FORMAT, NAMESPACES };
 
 struct flag {
     const char *name;
@@ -23,6 +23,7 @@ static const struct flag flags[] = {
     {"kubeconfig", TEXT, AT(kubeconfig), 0, 0, "FILE",
      "default: KUBECONFIG, then in-cluster, then ~/.kube/config"},
     {"context", TEXT, AT(context), 0, 0, "NAME", "context of the kubeconfig"},
+    {"namespaces", NAMESPACES, 0, 0, 0, "A,B", "only objects in these namespaces (default: all)"},
     {"selector", TEXT, AT(selector), 0, 0, "LABELS", "only objects with these labels"},
     {"leader-elect", SWITCH, AT(leader_elect), 0, 0, "", "act only while holding the lease (default true)"},
     {"leader-elect-namespace", TEXT, AT(leader_elect_namespace), 0, 0, "NAME",
@@ -106,6 +107,43 @@ static int set_format(const char *value, struct options *options, struct error *
     return 0;
 }
 
+static bool is_namespace(const char *name, size_t len)
+{
+    static const char inner[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+    return len > 0 && len < NAMESPACE_SIZE && strspn(name, inner) >= len && name[0] != '-' &&
+           name[len - 1] != '-';
+}
+
+/* Names twice would be two watches of one namespace. */
+static bool has_namespace(const struct options *options, const char *name)
+{
+    for (size_t i = 0; i < options->namespace_count; i++)
+        if (strcmp(options->namespaces[i], name) == 0)
+            return true;
+    return false;
+}
+
+static int set_namespaces(const char *value, struct options *options, struct error *err)
+{
+    options->namespace_count = 0;
+    for (const char *name = value;; name++) {
+        size_t len = strcspn(name, ",");
+        if (!is_namespace(name, len))
+            return bad(err, "namespaces", "names of namespaces with commas between them");
+        if (options->namespace_count == OPTIONS_NAMESPACES_MAX)
+            return bad(err, "namespaces", "at most 32 names");
+        char *slot = options->namespaces[options->namespace_count];
+        memcpy(slot, name, len);
+        slot[len] = '\0';
+        if (has_namespace(options, slot))
+            return bad(err, "namespaces", "names that are all different");
+        options->namespace_count++;
+        name += len;
+        if (!*name)
+            return 0;
+    }
+}
+
 static int set(const struct flag *flag, const char *value, struct options *options, struct error *err)
 {
     void *field = (char *)options + flag->offset;
@@ -119,6 +157,7 @@ static int set(const struct flag *flag, const char *value, struct options *optio
                    ? bad(err, flag->name, "error, warn, info or debug")
                    : 0;
     case FORMAT: return set_format(value, options, err);
+    case NAMESPACES: return set_namespaces(value, options, err);
     case ROOT: break;
     }
     if (options->root_count == OPTIONS_ROOTS_MAX)

@@ -1,7 +1,8 @@
 /* options: the command line, validated once.
  *
  * Model: PURE. options_parse() turns argv into one struct; nothing is read from files or the environment
- * here. Threads: none.   Ownership: strings point into argv.   Limits: 8 root files. Errors: ERROR_INVALID
+ * here. Threads: none.   Ownership: strings point into argv.   Limits: 8 root files, 32 namespaces.
+ * Errors: ERROR_INVALID
  * with the flag's name and what would be right. */
 #ifndef TEE_CONTROLLER_OPTIONS_H
 #define TEE_CONTROLLER_OPTIONS_H
@@ -13,12 +14,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-enum { OPTIONS_ROOTS_MAX = 8 };
+enum { OPTIONS_ROOTS_MAX = 8, OPTIONS_NAMESPACES_MAX = 32, NAMESPACE_SIZE = 64 };
 
 struct options {
     const char *kubeconfig;
     const char *context;
     const char *selector;
+    char namespaces[OPTIONS_NAMESPACES_MAX][NAMESPACE_SIZE];
+    size_t namespace_count; /* 0 = all */
     bool leader_elect;
     const char *leader_elect_namespace; /* NULL: the context's or service account's */
     int lease_duration_s;

@@ -97,7 +97,9 @@ void orphan_sweep_run(struct controller *controller)
     struct inventory_loop *loop = &controller->inventory_loop;
     int64_t now_ms = clock_mono_ms(controller->clock);
     int64_t interval_ms = (int64_t)controller->options->orphan_sweep_interval_s * 1000;
-    if (interval_ms == 0 || controller->config.read_only || now_ms < loop->next_sweep_ms)
+    /* Of an object in a namespace that is not watched nobody here could say that it is there. */
+    bool is_blind = controller->options->namespace_count > 0;
+    if (interval_ms == 0 || is_blind || controller->config.read_only || now_ms < loop->next_sweep_ms)
         return;
     loop->next_sweep_ms = now_ms + interval_ms;
     const char *doubt = find_doubt(controller);

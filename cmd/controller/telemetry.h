@@ -6,8 +6,13 @@
 #ifndef TEE_CONTROLLER_TELEMETRY_H
 #define TEE_CONTROLLER_TELEMETRY_H
 
+#include "base/cleanup.h"
+#include "base/error.h"
 #include "base/metrics.h"
 #include "base/process_metrics.h"
+
+struct controller;
+struct outcome;
 
 struct telemetry {
     struct metrics *metrics;
@@ -36,5 +41,16 @@ struct telemetry {
     struct metric *ec2_held;
     struct metric *ec2_rate;
 };
+
+void telemetry_init(struct controller *controller);
+void telemetry_done(struct controller *controller);
+MUST_CHECK int telemetry_serve(struct controller *controller, struct error *err);
+void telemetry_observe_pass(void *ctx, const char *key, const struct outcome *outcome, int64_t duration_ms);
+void telemetry_observe_attestation(void *ctx, const char *verdict, const char *reason);
+void telemetry_observe_request(void *ctx, const char *method, int code, int64_t duration_ms);
+void telemetry_set_orphans(struct controller *controller, size_t count, bool is_refused);
+void telemetry_count_orphan(struct controller *controller);
+void telemetry_count_unreadable(struct controller *controller);
+void readiness_set(struct controller *controller, char *slot, const struct error *err);
 
 #endif

@@ -101,6 +101,7 @@ static void make_config(struct controller *controller)
                                   .allow_unmeasured = options->allow_unmeasured,
                                   .allow_adoption = options->allow_adoption,
                                   .read_only = options->read_only,
+                                  .is_partial = options->namespace_count > 0 || options->selector,
                                   .lease_min_ms = lease_min_ms(options),
                                   .max_launches_per_hour = options->max_launches_per_hour,
                                   .max_launches_per_hour_total = options->max_launches_per_hour_total,
@@ -112,10 +113,27 @@ static void want_inventory(void *ctx)
     inventory_loop_want(ctx);
 }
 
+/* Without names one scope, which is everything. */
+static void make_scopes(struct controller *controller)
+{
+    const struct options *options = controller->options;
+    const char *names[OPTIONS_NAMESPACES_MAX] = {NULL};
+    for (size_t i = 0; i < options->namespace_count; i++)
+        names[i] = options->namespaces[i];
+    store_set_scopes(controller->store, names, options->namespace_count);
+    controller->scope_count = options->namespace_count > 0 ? options->namespace_count : 1;
+    for (size_t i = 0; i < controller->scope_count; i++)
+        controller->scopes[i] = (struct watch_scope){.controller = controller, .name_space = names[i]};
+    if (options->namespace_count > 0 && options->orphan_sweep_interval_s > 0)
+        log_warn(NULL, "Orphans are not looked for, because objects of other namespaces are not seen",
+                 INT("namespaces", (long long)options->namespace_count));
+}
+
 static void make_core(struct controller *controller)
 {
     controller->flight = flight_new();
     controller->store = store_new();
+    make_scopes(controller);
     controller->inventory = inventory_new();
     controller->queue = workqueue_new(controller->clock);
     workqueue_set_flight(controller->queue, controller->flight);
@@ -284,18 +302,24 @@ static bool may_work(void *ctx)
     return controller_lease_left_ms(ctx) > 0;
 }
 
+static void start_watcher(struct controller *controller, struct watch_scope *scope, size_t index)
+{
+    scope->path = kube_ports_path(scope->name_space, NULL);
+    struct watcher_options watcher = {.client = controller->kube,
+                                      .path = scope->path,
+                                      .selector = controller->options->selector,
+                                      .streams = true,
+                                      .owner = kube_ports_owner(scope),
+                                      .seed = (uint64_t)controller->start_ms + index};
+    scope->watcher = watcher_start(&watcher);
+}
+
 static void start_parts(struct controller *controller)
 {
     struct event_source source = {.controller = "tee.dev/controller", .instance = controller->identity};
     controller->events = event_queue_start(controller->kube, &source);
-    CLEANUP(freep) char *path = kube_ports_path(NULL, NULL);
-    struct watcher_options watcher = {.client = controller->kube,
-                                      .path = path,
-                                      .selector = controller->options->selector,
-                                      .streams = true,
-                                      .owner = kube_ports_owner(controller),
-                                      .seed = (uint64_t)controller->start_ms};
-    controller->watcher = watcher_start(&watcher);
+    for (size_t i = 0; i < controller->scope_count; i++)
+        start_watcher(controller, &controller->scopes[i], i);
     inventory_loop_start(controller);
     controller->batch = ec2_ports_make_batch(controller);
     ec2_batch_start(controller->batch);
@@ -344,7 +368,8 @@ struct controller *controller_free(struct controller *controller)
     workers_free(controller->workers);
     controller->batch = ec2_batch_free(controller->batch);
     inventory_loop_stop(controller);
-    watcher_free(controller->watcher);
+    for (size_t i = 0; i < controller->scope_count; i++)
+        watcher_free(controller->scopes[i].watcher);
     controller->server = http_server_free(controller->server);
     leader_free(controller->leader); /* after the workers: nothing acts any more when the lease is given up */
     event_queue_free(controller->events);
@@ -364,6 +389,8 @@ struct controller *controller_free(struct controller *controller)
     kube_config_done(&controller->kube_config);
     aws_config_done(&controller->aws_config);
     nitro_config_done(&controller->nitro_config);
+    for (size_t i = 0; i < controller->scope_count; i++)
+        free(controller->scopes[i].path);
     free(controller->cluster_id);
     free(controller->identity);
     free(controller->region);

@@ -25,6 +25,7 @@ struct reconcile_config {
     bool allow_unmeasured;
     bool allow_adoption;
     bool read_only;
+    bool is_partial; /* not all objects of the cluster are looked after: others' hosts are in the inventory */
     int max_launches_per_hour; /* of one object */
     int max_launches_per_hour_total;
     int max_instances;    /* 0 = no limit */

@@ -1,5 +1,6 @@
 /* One function per action of the plan. Each makes at most one change at EC2, and repeating it is harmless. */
 #include "base/mem.h"
+#include "reconcile/identity.h"
 #include "reconcile/ledger.h"
 #include "reconcile/pass.h"
 
@@ -142,6 +143,23 @@ static int launch_failed(struct pass *pass, struct error *err)
     return 0;
 }
 
+/* Nothing was launched: the attempt's token stands for an instance that is not ours. */
+static int refuse_id(struct pass *pass, const char *instance_id)
+{
+    struct error taken;
+    error_set(&taken, ERROR_INVALID, "DeploymentIDTaken",
+              "spec.deploymentID: instance %s has this id and is another object's", instance_id);
+    return launch_failed(pass, &taken);
+}
+
+/* The same id, spec and attempt make the same token, for which EC2 gives the instance that it has. An answer
+ * without tags says nothing. */
+static bool is_taken(const struct pass *pass, const struct host *host)
+{
+    return host->name_digest != 0 && host->name_digest != identity_digest("", "") &&
+           identity_is_of_unseen(pass->options->config, pass->want, host);
+}
+
 static int run(struct pass *pass, struct error *err)
 {
     if (pass_check_fence(pass, err) < 0)
@@ -161,6 +179,8 @@ static int run(struct pass *pass, struct error *err)
         pass_note_effect(pass);
     if (result < 0)
         return launch_failed(pass, err);
+    if (is_taken(pass, &host))
+        return refuse_id(pass, host.id);
     remember_found(pass, &host);
     log_info(&pass->log, "Instance was launched", STR("instance", host.id), INT("attempt", ledger->attempt));
     pass_event(pass, "Normal", "Launched", arena_printf(&pass->arena, "Launched instance %s", host.id));
@@ -185,6 +205,8 @@ static bool has_our_token(const struct pass *pass, const struct host *host)
 /* A host that names another cluster is that one's, whatever a restored status says; adoption takes it. */
 static bool is_for_us(const struct pass *pass, enum find_by by, const struct host *host)
 {
+    if (identity_is_of_unseen(pass->options->config, pass->want, host))
+        return false;
     return by == FIND_FOR_ADOPTION || !host->cluster_id[0] ||
            strcmp(host->cluster_id, pass->options->config->cluster_id) == 0 || has_our_token(pass, host);
 }
@@ -197,20 +219,30 @@ static bool is_past(const struct ledger *ledger, const struct host *host)
     return !host_is_live(host) && !is_named && !has_token;
 }
 
-/* Asks EC2 one thing; the best host found goes into the memory. */
-static int find_one(struct pass *pass, enum find_by by, const char *value, bool *ret_found, struct error *err)
+struct find_result {
+    bool found;
+    char taken_id[HOST_ID_SIZE];
+};
+
+/* Asks EC2 one thing; the best host found goes into the memory. taken_id: the last one that is another
+ * object's. */
+static int find_one(struct pass *pass, enum find_by by, const char *value, struct find_result *ret_result,
+                    struct error *err)
 {
     struct host hosts[HOSTS_MAX];
     size_t count = 0;
     struct find_request request = {.by = by, .value = value, .object = pass->want};
     if (ports_of(pass)->find_hosts(ports_of(pass)->ctx, &request, hosts, &count, err) < 0)
         return error_wrap(err, "looking up '%s'", value);
-    for (size_t i = 0; i < count; i++)
-        if (is_for_us(pass, by, &hosts[i]) && !is_past(&pass->want->status.launch, &hosts[i]) &&
-            (!*ret_found || host_is_live(&hosts[i]))) {
+    for (size_t i = 0; i < count; i++) {
+        if (is_taken(pass, &hosts[i]))
+            snprintf(ret_result->taken_id, sizeof(ret_result->taken_id), "%s", hosts[i].id);
+        else if (is_for_us(pass, by, &hosts[i]) && !is_past(&pass->want->status.launch, &hosts[i]) &&
+                 (!ret_result->found || host_is_live(&hosts[i]))) {
             remember_found(pass, &hosts[i]);
-            *ret_found = true;
+            ret_result->found = true;
         }
+    }
     return 0;
 }
 
@@ -220,14 +252,16 @@ static int look_up(struct pass *pass, struct error *err)
     const struct ledger *ledger = &pass->want->status.launch;
     const char *subject = ledger->instance_id ? ledger->instance_id : ledger->token;
     enum find_by by = ledger->instance_id ? FIND_BY_ID : FIND_BY_TOKEN;
-    bool found = false;
+    struct find_result result = {0};
     if (!subject)
         return 0;
-    if (find_one(pass, by, subject, &found, err) < 0)
+    if (find_one(pass, by, subject, &result, err) < 0)
         return -1;
-    if (!found && find_one(pass, FIND_BY_DEPLOYMENT_TAG, pass->want->deployment_id, &found, err) < 0)
+    if (by == FIND_BY_TOKEN && !result.found && result.taken_id[0])
+        return refuse_id(pass, result.taken_id);
+    if (!result.found && find_one(pass, FIND_BY_DEPLOYMENT_TAG, pass->want->deployment_id, &result, err) < 0)
         return -1;
-    lookups_note(&pass->memory->lookups, subject, found, pass->now.mono_ms);
+    lookups_note(&pass->memory->lookups, subject, result.found, pass->now.mono_ms);
     pass->plan.look_again_ms = 1000;
     return 0;
 }
@@ -244,12 +278,12 @@ static int adopt(struct pass *pass, struct error *err)
 {
     if (pass_check_fence(pass, err) < 0)
         return -1;
-    bool found = false;
-    if (find_one(pass, FIND_FOR_ADOPTION, pass->want->deployment_id, &found, err) < 0)
+    struct find_result result = {0};
+    if (find_one(pass, FIND_FOR_ADOPTION, pass->want->deployment_id, &result, err) < 0)
         return -1;
     pass->memory->adoption_looked_ms = pass->now.mono_ms;
     pass->plan.look_again_ms = 1000;
-    if (!found || !host_is_live(&pass->memory->found)) {
+    if (!result.found || !host_is_live(&pass->memory->found)) {
         pass->memory->found.id[0] = '\0';
         return 0;
     }

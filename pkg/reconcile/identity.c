@@ -12,6 +12,16 @@ uint32_t identity_digest(const char *name_space, const char *name)
     return hash ? hash : 1;
 }
 
+bool identity_is_of_unseen(const struct reconcile_config *config, const struct teedeployment *want,
+                           const struct host *host)
+{
+    const char *known_id = want->status.launch.instance_id;
+    if (!config || !config->is_partial || strcmp(host->cluster_id, config->cluster_id) != 0)
+        return false;
+    return host->name_digest != identity_digest(want->name_space, want->name) &&
+           !(known_id && strcmp(known_id, host->id) == 0);
+}
+
 static void add_key(char *keys, const char *key)
 {
     size_t len = strlen(keys);

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "reconcile/health.h"
+#include "reconcile/identity.h"
 #include "reconcile/ledger.h"
 
 #include <stdio.h>
@@ -111,6 +112,15 @@ static enum attempt_state judge_attempt(const struct observe_input *in, const st
     return ledger->history_count > 0 ? ATTEMPT_DEAD : ATTEMPT_NONE;
 }
 
+static void drop_unseen(const struct observe_input *in, struct observed *seen)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < seen->host_count; i++)
+        if (!identity_is_of_unseen(in->config, in->want, &seen->hosts[i]))
+            seen->hosts[kept++] = seen->hosts[i];
+    seen->host_count = kept;
+}
+
 void observe(const struct observe_input *in, struct observed *ret_seen)
 {
     struct observed *seen = ret_seen;
@@ -129,6 +139,7 @@ void observe(const struct observe_input *in, struct observed *ret_seen)
     seen->owner = arena_strdup(in->arena, owner);
     seen->is_owner = !owner || strcmp(owner, in->want->key) == 0;
     seen->host_count = inventory_find(in->inventory, in->want->deployment_id, seen->hosts, HOSTS_MAX);
+    drop_unseen(in, seen);
     struct host named;
     if (ledger->instance_id && inventory_get(in->inventory, ledger->instance_id, &named))
         add_host(seen, &named);

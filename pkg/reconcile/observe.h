@@ -14,7 +14,8 @@
 struct observe_input {
     struct store *store;
     struct inventory *inventory;
-    struct fleet *fleet; /* NULL: no limits are looked at */
+    const struct reconcile_config *config; /* NULL: all objects are seen */
+    struct fleet *fleet;                   /* NULL: no limits are looked at */
     const struct teedeployment *want;
     struct memory *memory;
     struct moment now;

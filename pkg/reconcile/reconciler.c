@@ -102,6 +102,7 @@ void pass_observe(struct pass *pass)
 {
     struct observe_input input = {.store = pass->options->store,
                                   .inventory = pass->options->inventory,
+                                  .config = pass->options->config,
                                   .fleet = pass->fleet,
                                   .want = &pass->next,
                                   .memory = pass->memory,

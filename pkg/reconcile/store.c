@@ -21,13 +21,19 @@ struct claim {
     int64_t creation_ms;
 };
 
+struct scope {
+    const char *name_space; /* NULL = all */
+    uint64_t mark;
+    bool is_complete;
+    int64_t heard_ms;
+};
+
 struct store {
     pthread_mutex_t mutex;
     struct hmap entries;
     struct hmap claims; /* deployment id -> list of struct claim */
-    uint64_t mark;
-    bool is_complete;
-    int64_t heard_ms;
+    struct scope *scopes;
+    size_t scope_count;
 };
 
 struct store *store_new(void)
@@ -36,7 +42,40 @@ struct store *store_new(void)
     mutex_init(&store->mutex);
     hmap_init(&store->entries);
     hmap_init(&store->claims);
+    store->scopes = mem_calloc(1, sizeof(*store->scopes));
+    store->scope_count = 1;
     return store;
+}
+
+void store_set_scopes(struct store *store, const char *const *name_spaces, size_t count)
+{
+    if (count == 0)
+        return;
+    free(store->scopes);
+    store->scopes = mem_calloc(count, sizeof(*store->scopes));
+    store->scope_count = count;
+    for (size_t i = 0; i < count; i++)
+        store->scopes[i].name_space = name_spaces[i];
+}
+
+static struct scope *find_scope(const struct store *store, const char *name, size_t len)
+{
+    for (size_t i = 0; name && i < store->scope_count; i++) {
+        const char *other = store->scopes[i].name_space;
+        if (other && strlen(other) == len && memcmp(other, name, len) == 0)
+            return &store->scopes[i];
+    }
+    return &store->scopes[0];
+}
+
+static struct scope *get_scope(const struct store *store, const char *name)
+{
+    return find_scope(store, name, name ? strlen(name) : 0);
+}
+
+static struct scope *scope_of_key(const struct store *store, const char *key)
+{
+    return find_scope(store, key, strcspn(key, "/"));
 }
 
 static void entry_free(void *value)
@@ -62,6 +101,7 @@ struct store *store_free(struct store *store)
         return NULL;
     hmap_done(&store->entries, entry_free);
     hmap_done(&store->claims, claims_free);
+    free(store->scopes);
     pthread_mutex_destroy(&store->mutex);
     free(store);
     return NULL;
@@ -109,7 +149,7 @@ void store_put(struct store *store, struct teedeployment *object)
         entry = mem_calloc(1, sizeof(*entry));
         hmap_set(&store->entries, object->key, entry);
     }
-    entry->mark = store->mark;
+    entry->mark = scope_of_key(store, object->key)->mark;
     if (entry->object &&
         resource_version_compare(object->resource_version, entry->object->resource_version) < 0) {
         teedeployment_unref(object);
@@ -127,7 +167,7 @@ void store_keep(struct store *store, const char *key)
     LOCK_SCOPE(&store->mutex);
     struct entry *entry = hmap_get(&store->entries, key);
     if (entry)
-        entry->mark = store->mark;
+        entry->mark = scope_of_key(store, key)->mark;
 }
 
 static void remove_locked(struct store *store, const char *key)
@@ -146,10 +186,10 @@ void store_remove(struct store *store, const char *key)
     remove_locked(store, key);
 }
 
-void store_begin_list(struct store *store)
+void store_begin_list(struct store *store, const char *scope)
 {
     LOCK_SCOPE(&store->mutex);
-    store->mark++;
+    get_scope(store, scope)->mark++;
 }
 
 struct keys {
@@ -173,30 +213,35 @@ static void keys_drain(struct keys *keys, void (*each)(void *ctx, const char *ke
     free(keys->items);
 }
 
-static struct keys sweep(struct store *store)
+static struct keys sweep(struct store *store, const char *name)
 {
     LOCK_SCOPE(&store->mutex);
+    struct scope *scope = get_scope(store, name);
     struct keys keys = {0};
     struct hmap_iter iter = {0};
     while (hmap_next(&store->entries, &iter))
-        if (((struct entry *)iter.value)->mark != store->mark)
+        if (scope_of_key(store, iter.key) == scope && ((struct entry *)iter.value)->mark != scope->mark)
             keys_add(&keys, iter.key);
     for (size_t i = 0; i < keys.count; i++)
         remove_locked(store, keys.items[i]);
-    store->is_complete = true;
+    scope->is_complete = true;
     return keys;
 }
 
-void store_end_list(struct store *store, void (*gone)(void *ctx, const char *key), void *ctx)
+void store_end_list(struct store *store, const char *scope, void (*gone)(void *ctx, const char *key),
+                    void *ctx)
 {
-    struct keys keys = sweep(store);
+    struct keys keys = sweep(store, scope);
     keys_drain(&keys, gone, ctx);
 }
 
 bool store_is_complete(struct store *store)
 {
     LOCK_SCOPE(&store->mutex);
-    return store->is_complete;
+    for (size_t i = 0; i < store->scope_count; i++)
+        if (!store->scopes[i].is_complete)
+            return false;
+    return true;
 }
 
 size_t store_count(struct store *store)
@@ -205,16 +250,25 @@ size_t store_count(struct store *store)
     return store->entries.count;
 }
 
-void store_set_heard(struct store *store, int64_t mono_ms)
+void store_set_heard(struct store *store, const char *scope, int64_t mono_ms)
 {
     LOCK_SCOPE(&store->mutex);
-    store->heard_ms = mono_ms;
+    get_scope(store, scope)->heard_ms = mono_ms;
+}
+
+int64_t store_silent_ms(struct store *store, int64_t mono_ms)
+{
+    LOCK_SCOPE(&store->mutex);
+    int64_t heard_ms = store->scopes[0].heard_ms;
+    for (size_t i = 1; i < store->scope_count; i++)
+        if (store->scopes[i].heard_ms < heard_ms)
+            heard_ms = store->scopes[i].heard_ms;
+    return mono_ms - heard_ms;
 }
 
 bool store_is_stale(struct store *store, int64_t mono_ms)
 {
-    LOCK_SCOPE(&store->mutex);
-    return mono_ms - store->heard_ms > STALE_MS;
+    return store_silent_ms(store, mono_ms) > STALE_MS;
 }
 
 char *store_owner_of(struct store *store, const char *deployment_id)

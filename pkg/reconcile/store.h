@@ -1,10 +1,11 @@
 /* store: key -> the object as the watch last told.
  *
  * Model: objects are immutable; an update replaces the pointer. A list marks what it brings; what is not
- * marked when the list is complete is gone, and its key is reported. An index by deployment id answers which
- * object is the oldest of those that claim one id. Threads: any; one mutex, never held across a call out of
- * the module. Ownership: the store holds one reference each; store_get() gives the caller one of its own.
- * Limits: memory.   Errors: cannot fail. */
+ * marked when the list is complete is gone, and its key is reported. Where only some namespaces are watched,
+ * each is a scope with lists of its own, and the store is complete when all are. An index by deployment id
+ * answers which object is the oldest of those that claim one id. Threads: any; one mutex, never held across a
+ * call out of the module. Ownership: the store holds one reference each; store_get() gives the caller one of
+ * its own. Limits: memory.   Errors: cannot fail. */
 #ifndef TEE_RECONCILE_STORE_H
 #define TEE_RECONCILE_STORE_H
 
@@ -21,14 +22,20 @@ void store_put(struct store *store, struct teedeployment *object);
 /* The present list has it, in a form that cannot be read: what is held stays, if anything is. */
 void store_keep(struct store *store, const char *key);
 void store_remove(struct store *store, const char *key);
-void store_begin_list(struct store *store);
+/* The only namespaces that there will be objects of; borrowed. Before threads start; never: all are one
+ * scope, whose name is NULL. */
+void store_set_scopes(struct store *store, const char *const *name_spaces, size_t count);
+void store_begin_list(struct store *store, const char *scope);
 /* Calls gone() for each key that the list did not bring, after it was removed. */
-void store_end_list(struct store *store, void (*gone)(void *ctx, const char *key), void *ctx);
+void store_end_list(struct store *store, const char *scope, void (*gone)(void *ctx, const char *key),
+                    void *ctx);
 bool store_is_complete(struct store *store);
 size_t store_count(struct store *store);
-/* The watch was heard at this monotonic time. */
-void store_set_heard(struct store *store, int64_t mono_ms);
-/* It was silent for 90 s: who destroys something on such a store may destroy what is wanted. */
+/* The scope's watch was heard at this monotonic time. */
+void store_set_heard(struct store *store, const char *scope, int64_t mono_ms);
+/* How long the watch was silent; of several, the most silent one. */
+int64_t store_silent_ms(struct store *store, int64_t mono_ms);
+/* One was silent for 90 s: who destroys something on such a store may destroy what is wanted. */
 bool store_is_stale(struct store *store, int64_t mono_ms);
 /* Key of the oldest object with that deployment id, or NULL; the caller frees. */
 char *store_owner_of(struct store *store, const char *deployment_id);

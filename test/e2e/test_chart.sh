@@ -20,7 +20,8 @@ nitro: {amiID: ami-1, instanceType: m5.xlarge, subnetID: subnet-1, securityGroup
   iamInstanceProfile: host, enclaveCPUCount: 4, enclaveMemoryMiB: 1024}
 leaderElect: false
 logLevel: debug
-extraArgs: ["--workers=4", "--namespaces=a,b"]
+namespaces: [default, tee-chart]
+extraArgs: ["--workers=4"]
 extraEnv: [{name: AWS_PROFILE, value: "1"}]
 podAnnotations: {a: "1"}
 podLabels: {b: "2"}
@@ -36,6 +37,7 @@ expect "lint with every value" "0 chart(s) failed" helm lint --strict "$CHART" -
 expect_failure "an unknown value is refused" "nitro" helm template x "$CHART" --set nitro.amiId=ami-1
 expect_failure "a wrong type is refused" "replicas" helm template x "$CHART" --set-string replicas=two
 expect_failure "an AMI by name is refused" "amiID" helm template x "$CHART" --set nitro.amiID=al2023
+expect_failure "a namespace twice is refused" "namespaces" helm template x "$CHART" --set "namespaces={a,a}"
 expect_failure "a short digest is refused" "digest" helm template x "$CHART" --set image.digest=sha256:abc
 expect_failure "no account at all is refused" "serviceAccount.name is needed" helm template x "$CHART" --set serviceAccount.create=false
 expect "each value of the schema is shown in values.yaml" "" diff \
@@ -47,7 +49,7 @@ helm template x "$CHART" --values "$WORK/all.yaml" --show-only templates/deploym
 kubectl create --dry-run=client --output json -f "$WORK/deployment.yaml" >"$WORK/deployment.json"
 deployment() { jq -r "$1" "$WORK/deployment.json"; }
 expect "the image by digest" "registry.example.com/tee-controller@sha256:aaaa" deployment '.spec.template.spec.containers[0].image'
-expect "flags" '--leader-elect=false --metrics-bind-address=:8080 --health-probe-bind-address=:8081 --log-level=debug --workers=4 --namespaces=a,b' \
+expect "flags" '--leader-elect=false --metrics-bind-address=:8080 --health-probe-bind-address=:8081 --log-level=debug --namespaces=default,tee-chart --workers=4' \
   deployment '.spec.template.spec.containers[0].args | join(" ")'
 expect "environment" 'AWS_REGION=eu-central-1 AWS_NITRO_AMI_ID=ami-1 AWS_NITRO_INSTANCE_TYPE=m5.xlarge AWS_NITRO_SUBNET_ID=subnet-1 AWS_NITRO_SECURITY_GROUP_ID=sg-1 AWS_NITRO_KEY_NAME=ops AWS_NITRO_IAM_INSTANCE_PROFILE=host AWS_NITRO_ENCLAVE_CPU_COUNT=4 AWS_NITRO_ENCLAVE_MEMORY_MB=1024 AWS_PROFILE=1' \
   deployment '.spec.template.spec.containers[0].env | map("\(.name)=\(.value)") | join(" ")'

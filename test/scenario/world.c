@@ -68,11 +68,11 @@ static void ignore_key(void *ctx, const char *key)
 
 static void list_objects(struct world *world)
 {
-    store_begin_list(world->store);
+    store_begin_list(world->store, NULL);
     for (size_t i = 0; i < WORLD_OBJECTS; i++)
         if (world->objects[i])
             deliver(world, world->objects[i]);
-    store_end_list(world->store, ignore_key, world);
+    store_end_list(world->store, NULL, ignore_key, world);
 }
 
 static void process_start(struct world *world)
@@ -273,7 +273,7 @@ static int64_t next_time(const struct world *world, int64_t limit_ms)
 static void step(struct world *world, int64_t limit_ms)
 {
     world_move_hosts(world);
-    store_set_heard(world->store, world->mono_ms);
+    store_set_heard(world->store, NULL, world->mono_ms);
     if (world->mono_ms >= world->next_inventory_ms)
         inventory_pass(world);
     work(world);

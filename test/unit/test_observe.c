@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "plan_scene.h"
+#include "reconcile/identity.h"
 #include "reconcile/observe.h"
 
 #include <stdio.h>
@@ -19,6 +20,7 @@ struct bench {
     struct memory memory;
     struct arena arena;
     struct moment now;
+    struct reconcile_config config;
     struct observed seen;
 };
 
@@ -31,7 +33,7 @@ static void bench_init(struct bench *bench, const char *status)
     bench->now = (struct moment){.wall_ms = SCENE_WALL_MS, .mono_ms = SCENE_MONO_MS};
     arena_init(&bench->arena);
     store_put(bench->store, teedeployment_ref(bench->want));
-    store_set_heard(bench->store, SCENE_MONO_MS);
+    store_set_heard(bench->store, NULL, SCENE_MONO_MS);
 }
 
 static void bench_done(struct bench *bench)
@@ -61,6 +63,7 @@ static const struct observed *look(struct bench *bench)
     struct observe_input input = {.store = bench->store,
                                   .inventory = bench->inventory,
                                   .want = bench->want,
+                                  .config = &bench->config,
                                   .memory = &bench->memory,
                                   .now = bench->now,
                                   .arena = &bench->arena};
@@ -232,6 +235,46 @@ static void test_freshness(void **state)
     bench_done(&bench);
 }
 
+/* A controller that sees a part of the objects leaves hosts of the others alone, whatever id they carry; with
+ * drop_unseen() taken out it would take, replace and end them. */
+static void test_hosts_of_unseen_objects(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what;
+        bool is_partial;
+        struct host host;
+        size_t seen;
+    } cases[] = {
+        {"all objects are seen",
+         false,
+         {AGED("i-8", HOST_RUNNING, 1), .cluster_id = "c", .name_digest = 7},
+         1},
+        {"another name", true, {AGED("i-8", HOST_RUNNING, 1), .cluster_id = "c", .name_digest = 7}, 0},
+        {"no name", true, {AGED("i-8", HOST_RUNNING, 1), .cluster_id = "c"}, 0},
+        {"another cluster", true, {AGED("i-8", HOST_RUNNING, 1), .cluster_id = "d", .name_digest = 7}, 1},
+        {"the ledger's", true, {AGED("i-1", HOST_RUNNING, 1), .cluster_id = "c", .name_digest = 7}, 1},
+        {"the attempt's token",
+         true,
+         {AGED("i-8", HOST_RUNNING, 1), .cluster_id = "c", .name_digest = 7, .token = "t1"},
+         0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases) + 1; i++) {
+        struct bench bench;
+        bench_init(&bench, LEDGER_LIVE);
+        bool is_own = i == ARRAY_LEN(cases);
+        struct host host = cases[is_own ? 1 : i].host;
+        if (is_own)
+            host.name_digest = identity_digest(bench.want->name_space, bench.want->name);
+        bench.config =
+            (struct reconcile_config){.cluster_id = "c", .is_partial = is_own || cases[i].is_partial};
+        list_hosts(&bench, &host, 1);
+        if (look(&bench)->host_count != (is_own ? 1 : cases[i].seen))
+            fail_msg("%s: %zu", is_own ? "its own name" : cases[i].what, bench.seen.host_count);
+        bench_done(&bench);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_attempt_states),
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_freshness),
+        cmocka_unit_test(test_hosts_of_unseen_objects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

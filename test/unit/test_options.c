@@ -278,9 +278,51 @@ static void test_help(void **state)
     size_t lines = 0;
     for (const char *at = strstr(text, "\n  --"); at; at = strstr(at + 1, "\n  --"))
         lines++;
-    assert_int_equal(lines, 28); /* 6 texts, 8 switches, 10 numbers, share, root, level, format */
+    assert_int_equal(lines, 29); /* 6 texts, 8 switches, 10 numbers, share, root, namespaces, level, format */
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         assert_non_null(strstr(text, numbers[i].flag));
+}
+
+static void test_namespaces(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        size_t count;
+        const char *last, *error;
+    } cases[] = {
+        {"a", 1, "a", NULL},
+        {"team-a,team-b,0", 3, "0", NULL},
+        {"", 0, NULL, "names of namespaces"},
+        {"a,", 0, NULL, "names of namespaces"},
+        {",a", 0, NULL, "names of namespaces"},
+        {"a b", 0, NULL, "names of namespaces"},
+        {"A", 0, NULL, "names of namespaces"},
+        {"-a", 0, NULL, "names of namespaces"},
+        {"a-", 0, NULL, "names of namespaces"},
+        {"a/b", 0, NULL, "names of namespaces"},
+        {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 1, NULL, NULL},
+        {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 0, NULL, "names of namespaces"},
+        {"a,b,a", 0, NULL, "all different"},
+        {"0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31", 32, "31",
+         NULL},
+        {"0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32", 0, NULL,
+         "at most 32"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char *argv[] = {"tee-controller", "--namespaces", (char *)(uintptr_t)cases[i].value, NULL};
+        struct options options;
+        struct error err = {0};
+        int result = options_parse(3, argv, &options, &err);
+        assert_int_equal(result, cases[i].error ? -1 : 0);
+        if (cases[i].error) {
+            assert_non_null(strstr(err.text, cases[i].error));
+            continue;
+        }
+        assert_int_equal(options.namespace_count, cases[i].count);
+        if (cases[i].last)
+            assert_string_equal(options.namespaces[cases[i].count - 1], cases[i].last);
+    }
 }
 
 int main(void)
@@ -290,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_switches),      cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_wrong_numbers), cmocka_unit_test(test_words),
         cmocka_unit_test(test_errors),        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_namespaces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

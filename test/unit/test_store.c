@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "reconcile/store.h"
 
 #include <string.h>
@@ -77,7 +78,7 @@ static void test_put(void **state)
     assert_string_equal(held->name, "a");
     teedeployment_unref(held);
     assert_int_equal(store_count(store), 0);
-    store_set_heard(store, 77);
+    store_set_heard(store, NULL, 77);
     assert_false(store_is_stale(store, 77 + 90 * 1000));
     assert_true(store_is_stale(store, 78 + 90 * 1000));
     store_free(store);
@@ -91,18 +92,18 @@ static void test_list_sweep(void **state)
     buf_init(&gone, 4096);
     put(store, "early", "1"); /* by a watch, before any list */
     assert_false(store_is_complete(store));
-    store_begin_list(store);
+    store_begin_list(store, NULL);
     put(store, "a", "2");
     put(store, "b", "3");
     expect_version(store, "ns/early", "1"); /* nothing goes before the end of the list */
-    store_end_list(store, note_key, &gone);
+    store_end_list(store, NULL, note_key, &gone);
     assert_true(store_is_complete(store));
     assert_string_equal(buf_text(&gone), "ns/early ");
     buf_reset(&gone);
-    store_begin_list(store);
+    store_begin_list(store, NULL);
     put(store, "b", "2"); /* older than what is held: dropped, and still listed */
     put(store, "c", "5");
-    store_end_list(store, note_key, &gone);
+    store_end_list(store, NULL, note_key, &gone);
     assert_string_equal(buf_text(&gone), "ns/a ");
     expect_version(store, "ns/a", NULL);
     expect_version(store, "ns/b", "3");
@@ -116,21 +117,21 @@ static void test_list_sweep(void **state)
     /* What the list has in a form that cannot be read stays in the form it had; without the mark of
      * store_keep() it is gone. */
     buf_reset(&gone);
-    store_begin_list(store);
+    store_begin_list(store, NULL);
     put(store, "c", "5");
     store_keep(store, "ns/b");
     store_keep(store, "ns/never-read");
-    store_end_list(store, note_key, &gone);
+    store_end_list(store, NULL, note_key, &gone);
     assert_string_equal(buf_text(&gone), "");
     expect_version(store, "ns/b", "3");
     expect_version(store, "ns/never-read", NULL);
     /* A list that was given up removes nothing; the next one counts anew. */
-    store_begin_list(store);
-    store_begin_list(store);
+    store_begin_list(store, NULL);
+    store_begin_list(store, NULL);
     put(store, "b", "3");
     put(store, "c", "5");
     buf_reset(&gone);
-    store_end_list(store, note_key, &gone);
+    store_end_list(store, NULL, note_key, &gone);
     assert_int_equal(gone.len, 0);
     store_free(store);
 }
@@ -164,12 +165,56 @@ static void test_owner_of(void **state)
     store_free(store);
 }
 
+static void put_in(struct store *store, const char *name_space, const char *name)
+{
+    struct teedeployment *object = NULL;
+    struct error err = {0};
+    CLEANUP(freep)
+    char *json = mem_printf("{\"metadata\":{\"namespace\":\"%s\",\"name\":\"%s\",\"uid\":\"u-%s-%s\","
+                            "\"resourceVersion\":\"5\"},\"spec\":{\"image\":\"a\"}}",
+                            name_space, name, name_space, name);
+    assert_int_equal(teedeployment_decode(json, strlen(json), &object, &err), 0);
+    store_put(store, object);
+}
+
+/* Each namespace has lists of its own: the end of one removes nothing of another, and a silence of one is a
+ * silence. */
+static void test_scopes(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a", "ab"};
+    struct store *store = store_new();
+    CLEANUP(buf_done) struct buf gone;
+    buf_init(&gone, 4096);
+    store_set_scopes(store, names, 2);
+    store_begin_list(store, "a");
+    store_begin_list(store, "ab");
+    put_in(store, "a", "x");
+    put_in(store, "ab", "x");
+    store_end_list(store, "a", note_key, &gone);
+    assert_false(store_is_complete(store));
+    store_end_list(store, "ab", note_key, &gone);
+    assert_true(store_is_complete(store));
+    assert_string_equal(buf_text(&gone), "");
+    store_begin_list(store, "a");
+    store_end_list(store, "a", note_key, &gone);
+    assert_string_equal(buf_text(&gone), "a/x ");
+    assert_int_equal(store_count(store), 1);
+    store_set_heard(store, "a", 1000);
+    store_set_heard(store, "ab", 5000);
+    assert_int_equal(store_silent_ms(store, 6000), 5000);
+    assert_false(store_is_stale(store, 1000 + 90 * 1000));
+    assert_true(store_is_stale(store, 1001 + 90 * 1000));
+    store_free(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_put),
         cmocka_unit_test(test_list_sweep),
         cmocka_unit_test(test_owner_of),
+        cmocka_unit_test(test_scopes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

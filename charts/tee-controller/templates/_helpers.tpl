@@ -53,3 +53,16 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
+
+{{- define "tee-controller.objectRules" }}
+# patch on the object itself is for the finalizer alone.
+- apiGroups: [tee.dev]
+  resources: [teedeployments]
+  verbs: [get, list, watch, patch]
+- apiGroups: [tee.dev]
+  resources: [teedeployments/status]
+  verbs: [patch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
