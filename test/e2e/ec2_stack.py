@@ -16,10 +16,12 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 
 GROUP = "/apis/tee.dev/v1alpha1"
 DIGEST = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 ALIVE = ("pending", "running", "stopping", "stopped")
+CHANGES = ("RunInstances", "StartInstances", "StopInstances", "TerminateInstances")
 STOP_SECONDS = 20
 ANSWER_SECONDS = 120  # the API server deletes hundreds of objects in one request
 
@@ -77,6 +79,7 @@ class Plane:
         self.controller_kubeconfig = f"{folder}/controller.kubeconfig"
         with open(self.controller_kubeconfig, encoding="utf-8") as file:
             self.token = re.search(r"\{token: (\S+)\}", file.read()).group(1)
+        self.tls_of_others = ssl.create_default_context(cafile=f"{folder}/pki/ca.crt")  # who are known by a token
         self.tls = ssl.create_default_context(cafile=f"{folder}/pki/ca.crt")
         self.tls.load_cert_chain(f"{folder}/pki/user.crt", f"{folder}/pki/user.key")
         self.local = threading.local()
@@ -88,7 +91,7 @@ class Plane:
         """The code and the JSON of the answer."""
         headers = {"Content-Type": kind, "Accept": "application/json"}
         code, text = exchange(self, method, path, json.dumps(body) if body is not None else None, headers)
-        return code, json.loads(text)
+        return code, json.loads(text) if text.startswith("{") else {"message": text}
 
     def insist(self, method, path, body=None, kind="application/json"):
         code, answer = self.request(method, path, body, kind)
@@ -166,6 +169,7 @@ class Controller:
     def __init__(self, plane, sim, folder, label, namespace, *flags):
         self.plane, self.sim, self.label, self.namespace = plane, sim, label, namespace
         self.binary = os.environ["TEE_BUILD_DIR"] + "/bin/tee-controller"
+        self.kubeconfig = plane.controller_kubeconfig
         self.log, self.flags, self.environment, self.process = f"{folder}/controller.log", list(flags), {}, None
         open(self.log, "ab").close()
 
@@ -174,7 +178,7 @@ class Controller:
         variables = {"PATH": "/usr/bin:/bin", "AWS_ENDPOINT_URL_EC2": endpoint, "AWS_ENDPOINT_URL_STS": endpoint,
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": endpoint, "AWS_REGION": "us-east-1",
             "AWS_NITRO_AMI_ID": "ami-0123456789abcdef0"}
-        command = [self.binary, "--kubeconfig", self.plane.controller_kubeconfig, "--selector", f"story={self.label}",
+        command = [self.binary, "--kubeconfig", self.kubeconfig, "--selector", f"story={self.label}",
             "--leader-elect-namespace", self.namespace, "--leader-elect-lease-duration", "4",
             "--leader-elect-renew-deadline", "3", "--leader-elect-retry-period", "1", "--inventory-interval", "2",
             "--attestation-root", self.sim.about["root"], "--attestation-port", str(self.sim.about["attestationPort"]),
@@ -222,7 +226,8 @@ class Story:
     def __init__(self, name, plane, folder, sim=None, flags=()):
         self.name, self.plane, self.folder, self.owns_sim = name, plane, folder, sim is None
         os.makedirs(self.folder, exist_ok=True)
-        quick = ("--launch-ms", "200", "--boot-ms", "200", "--stop-ms", "200")
+        # Each account has ids of its own: an object of another story never claims an instance of this one.
+        quick = ("--launch-ms", "200", "--boot-ms", "200", "--stop-ms", "200", "--seed", str(zlib.crc32(folder.encode())))
         self.sim = sim or Sim(os.environ["TEE_BUILD_DIR"], self.folder, *quick)
         self.path = f"{GROUP}/namespaces/{name}/teedeployments"
         plane.make_namespace(name)
@@ -267,6 +272,18 @@ class Story:
 
     def is_ready(self, name):
         return is_ready(self.get(name))
+
+    def is_answered(self, name):
+        return is_handled(self.get(name))
+
+    def await_quiet(self, seconds):
+        """No call to EC2 that changes anything for so long."""
+        count = lambda: sum(len(self.sim.calls(action)) for action in CHANGES)
+        before, since = count(), time.monotonic()
+        while time.monotonic() - since < seconds:
+            time.sleep(0.5)
+            if count() != before:
+                before, since = count(), time.monotonic()
 
     def ready_count(self):
         return sum(1 for one in self.objects() if is_ready(one))

@@ -33,6 +33,31 @@ begin_stack() {
   trap 'end_stack' EXIT
 }
 
+# As begin, with COUNT control planes, their folders in PLANES, and the definition of the resource on each.
+begin_planes() { # begin_planes COUNT
+  local folder
+  begin
+  PLANES=("$TEE_KUBE_DIR")
+  trap 'end_planes' EXIT
+  while ((${#PLANES[@]} < $1)); do
+    folder=$WORK/plane-${#PLANES[@]}
+    PLANES+=("$folder")
+    "$TEE_ROOT/hack/kube.sh" up "$folder" >/dev/null
+  done
+  for folder in "${PLANES[@]}"; do
+    KUBECONFIG=$folder/user.kubeconfig kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
+    KUBECONFIG=$folder/user.kubeconfig await_crd
+  done
+}
+
+end_planes() {
+  local folder
+  for folder in "${PLANES[@]:1}"; do
+    [[ ! -e $folder ]] || "$TEE_ROOT/hack/kube.sh" down "$folder"
+  done
+  end_plane
+}
+
 end_stack() {
   local name
   for name in watch controller sim moto; do end_process "$name"; done

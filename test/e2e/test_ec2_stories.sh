@@ -6,18 +6,5 @@ set -euo pipefail
 TEE_BUILD_DIR=${TEE_BUILD_DIR:-$TEE_ROOT/build}
 export TEE_BUILD_DIR
 
-begin
-OTHER=$WORK/other-plane
-end_both() {
-  [[ ! -e $OTHER ]] || "$TEE_ROOT/hack/kube.sh" down "$OTHER"
-  end_plane
-}
-trap 'end_both' EXIT
-
-kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
-await_crd
-"$TEE_ROOT/hack/kube.sh" up "$OTHER" >/dev/null
-KUBECONFIG=$OTHER/user.kubeconfig kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
-KUBECONFIG=$OTHER/user.kubeconfig await_crd
-
-python3 "$TEE_ROOT/test/e2e/ec2_stories.py" "$WORK" "$TEE_KUBE_DIR" "$OTHER" "$@"
+begin_planes 2
+python3 "$TEE_ROOT/test/e2e/ec2_stories.py" "$WORK" "${PLANES[@]}" "$@"

@@ -1,0 +1,100 @@
+"""What the cases share: a story behind a fault proxy, an API server that forgets its past, and what a controller did."""
+
+import base64
+import http.client
+import json
+import os
+import signal
+import threading
+import time
+
+import fault_proxy
+from ec2_stack import start, wait_until
+
+PATH = "/apis/tee.dev/v1alpha1/teedeployments"
+PLENTY = ("--max-launches-per-hour-total", "10000", "--ec2-rate-share", "100")
+
+
+def story_behind_proxy(stage, flags=()):
+    story = stage.story(flags=(*PLENTY, *flags))
+    story.proxy = fault_proxy.FaultProxy(story.plane, story.folder)
+    story.controller.kubeconfig = story.proxy.kubeconfig
+    return story
+
+
+def lists_since(proxy, moment):
+    """Requests that read everything there is, streamed or in pages, and were not refused."""
+    found = proxy.since(moment, fault_proxy.is_stream) + proxy.since(moment, fault_proxy.is_page)
+    return [one for one in found if one[2] == 200]
+
+
+def changes(story):
+    """Calls that cost money or hosts."""
+    return len(story.sim.calls("RunInstances")), len(story.sim.calls("TerminateInstances"))
+
+
+def stop(controller):
+    controller.process.send_signal(signal.SIGSTOP)
+
+
+def go_on(controller):
+    controller.process.send_signal(signal.SIGCONT)
+
+
+API_SERVER_RESTARTS = threading.Lock()  # who holds it has the API server for itself
+SWEEP = ("--orphan-sweep-interval", "5")
+
+
+def make_old(story, deployment):
+    """No orphan is younger than a minute."""
+    for one in story.sim.alive(deployment):
+        story.sim.change(one["id"], startedAgoMs=120000)
+
+
+def etcd(port, action, body):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("POST", f"/v3/kv/{action}", json.dumps(body))
+    with connection.getresponse() as answer:
+        return json.loads(answer.read())
+
+
+def forget_the_past(plane):
+    """etcd is compacted and the API server started anew: no watch can be resumed from before."""
+    with open(f"{plane.folder}/kube-apiserver.pid", encoding="utf-8") as file:
+        pid = int(file.read())
+    with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
+        command = file.read().rstrip("\0").split("\0")
+    port = int(next(one for one in command if one.startswith("--etcd-servers=")).rsplit(":", 1)[1])
+    os.kill(pid, signal.SIGKILL)
+    wait_until(10, "the API server has ended", lambda: not is_running(pid))
+    newest = etcd(port, "range", {"key": base64.b64encode(b"/").decode()})["header"]["revision"]
+    etcd(port, "compaction", {"revision": newest})
+    with open(f"{plane.folder}/kube-apiserver.log", "ab") as log:
+        process = start(command, env={"HOME": f"{plane.folder}/home", "PATH": "/usr/bin:/bin"}, stdout=log, stderr=log)
+    with open(f"{plane.folder}/kube-apiserver.pid", "w", encoding="utf-8") as file:
+        file.write(f"{process.pid}\n")
+    wait_until(60, "the API server is back", lambda: serves(plane))
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def serves(plane):
+    try:
+        return plane.request("GET", PATH)[0] == 200
+    except OSError:
+        return False
+
+
+def watch_generations(story, name, seconds):
+    """What status.observedGeneration was, 50 times a second."""
+    seen, limit = [], time.monotonic() + seconds
+    while time.monotonic() < limit:
+        seen.append(story.get(name)["status"].get("observedGeneration", -1))
+        time.sleep(0.02)
+    return seen

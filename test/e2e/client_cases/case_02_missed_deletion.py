@@ -1,0 +1,26 @@
+"""2. An object goes while nobody hears it, its finalizer taken off by hand.
+
+Failing: its instance runs for ever. After the new list the key is looked at once more; the object is not there, and the
+orphan sweep, which finds the instance by its tags, ends it when it was without an object twice. Guard taken out: the
+call of orphan_sweep_run() (cmd/controller/inventory_loop.c).
+"""
+
+from client_cases.case import API_SERVER_RESTARTS, SWEEP, forget_the_past, go_on, make_old, stop, story_behind_proxy
+from ec2_stack import wait_until
+
+
+def tell(stage):
+    story = story_behind_proxy(stage, SWEEP)
+    with API_SERVER_RESTARTS:
+        gone, kept = story.create("gone"), story.create("kept")
+        story.controller.start()
+        story.await_ready(2, 30)
+        make_old(story, gone)
+        stop(story.controller)
+        story.patch("gone", {"metadata": {"finalizers": []}})
+        story.delete("gone")
+        forget_the_past(story.plane)
+        go_on(story.controller)
+    wait_until(150, "the instance of the object that went is ended", lambda: not story.sim.alive(gone), 1)
+    stage.check(len(story.sim.alive(kept)) == 1, "the other one runs", story.sim.instances(kept))
+    stage.check(story.is_ready("kept"), "and is ready", story.get("kept")["status"])

@@ -1,0 +1,29 @@
+"""3. An object is deleted and made anew under its name while nobody hears it.
+
+Failing: the new object takes over the old instance, or has two, or the old one runs for ever. Guard taken out: the
+comparison of uids in remember() (pkg/reconcile/reconciler.c), by which the new object would go on with what was
+remembered of the old.
+"""
+
+from client_cases.case import API_SERVER_RESTARTS, SWEEP, forget_the_past, go_on, make_old, stop, story_behind_proxy
+from ec2_stack import wait_until
+
+
+def tell(stage):
+    story = story_behind_proxy(stage, SWEEP)
+    with API_SERVER_RESTARTS:
+        old = story.create("twin")
+        story.controller.start()
+        story.await_ready(1, 30)
+        make_old(story, old)
+        stop(story.controller)
+        story.patch("twin", {"metadata": {"finalizers": []}})
+        story.delete("twin")
+        new = story.create("twin")
+        forget_the_past(story.plane)
+        go_on(story.controller)
+        wait_until(40, "the new one is ready", lambda: story.is_ready("twin"))
+    instance = story.get("twin")["status"]["instance"]["id"]
+    stage.check([one["id"] for one in story.sim.alive(new)] == [instance], "it has an instance of its own", story.sim.instances())
+    wait_until(150, "the old instance is ended", lambda: not story.sim.alive(old), 1)
+    stage.check(len(story.sim.instances()) == 2, "two launches", story.sim.instances())

@@ -1,0 +1,36 @@
+"""Tells the cases of client_cases/: what can go wrong between the controller and its API server.
+
+run_client_cases.py WORK PLANE OTHER_PLANE THIRD_PLANE [CASE...]
+
+Cases that leave the API server alone are told on PLANE, those that start it anew on OTHER_PLANE, and the one that takes
+away the definition of the resource on THIRD_PLANE; all side by side. The fifth of the twelve, a crash after RunInstances,
+is test_ec2_kills.sh.
+"""
+
+import importlib
+import os
+import sys
+
+import ec2_stack
+from stage import Stage, tell_all
+
+CASES = {
+    "case_01_expired_version": 1, "case_02_missed_deletion": 1, "case_03_recreated": 1, "case_04_stale_server": 0,
+    "case_06_own_write_unseen": 0, "case_07_continue_expired": 0, "case_08_stream_cut": 0, "case_09_half_open": 0,
+    "case_10_paused_leader": 0, "case_11_concurrent_editors": 0, "case_12_throttled": 2,
+}  # and the plane of each
+
+
+def main(work, *arguments):
+    ec2_stack.end_with_children()
+    planes, names = [ec2_stack.Plane(folder) for folder in arguments[:3]], arguments[3:] or CASES
+    told = [(Stage(name, [planes[CASES[name]]], work), importlib.import_module(f"client_cases.{name}").tell) for name in names]
+    tell_all([[one] for one in told])
+    passed, failed = (sum(getattr(stage, what) for stage, _ in told) for what in ("passed", "failed"))
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    sys.exit(main(*sys.argv[1:]))
