@@ -40,8 +40,9 @@ def status_of(code, reason, message="a fault of the test"):
 class Rule:
     """What becomes of the next `times` requests that match."""
 
-    def __init__(self, match, times, answer=None, headers=None, cut=None):
+    def __init__(self, match, times, answer=None, headers=None, cut=None, before=None):
         self.match, self.times, self.answer, self.headers, self.cut = match, times, answer, headers or {}, cut
+        self.before = before  # called when such a request has come, and nothing was done about it yet
 
 
 class FaultProxy:
@@ -59,9 +60,9 @@ class FaultProxy:
         with open(self.kubeconfig, "w", encoding="utf-8") as file:
             file.write(text)
 
-    def answer(self, match, code, reason, times=1, headers=None):
+    def answer(self, match, code, reason, times=1, headers=None, before=None):
         """With a Status, in the server's place."""
-        self.add(Rule(match, times, (code, json.dumps(status_of(code, reason)).encode()), headers))
+        self.add(Rule(match, times, (code, json.dumps(status_of(code, reason)).encode()), headers, before=before))
 
     def answer_text(self, match, text, times=1):
         """200 and the text."""
@@ -70,6 +71,10 @@ class FaultProxy:
     def cut(self, match, count, times=1):
         """A reset after so many bytes of the body."""
         self.add(Rule(match, times, cut=count))
+
+    def before(self, match, call):
+        """The call is made when the next such request comes, which waits for it and then goes on."""
+        self.add(Rule(match, 1, before=call))
 
     def add(self, rule):
         with self.lock:
@@ -176,6 +181,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         rule = proxy.take_rule(self.command, self.path)
         entry = proxy.note(self.command, self.path)
+        if rule and rule.before:
+            rule.before()
         if rule and rule.answer:
             entry.code = rule.answer[0]
             self.send_whole(entry.code, {"Content-Type": "application/json"} | rule.headers, rule.answer[1])

@@ -1,8 +1,17 @@
-# Builds the programs pinned in go.mod beside this file, each when it is first asked for, once per machine.
-# Sourced by hack/kube.sh after hack/lib.sh. The cache key is the hash of go.mod and go.sum.
+# Builds the programs pinned in go.mod beside this file, each when it is first asked for, once per machine; and
+# kube-apiserver-old, which is the kube-apiserver of compat/go.mod. Sourced by hack/kube.sh after hack/lib.sh. The cache
+# key is the hash of go.mod and go.sum.
+#
+# TEE_KUBE_ETCD and TEE_KUBE_APISERVER name programs to be used instead of those pinned.
 
-KUBE_MOD_DIR=$TEE_ROOT/test/kube
 GO_MINOR=26
+
+tool_mod_dir() {
+  case $1 in
+    *-old) printf '%s\n' "$TEE_ROOT/test/kube/compat" ;;
+    *) printf '%s\n' "$TEE_ROOT/test/kube" ;;
+  esac
+}
 
 # go_is_usable FILE: true for a Go that can build the pinned tools without fetching another toolchain.
 go_is_usable() {
@@ -43,18 +52,22 @@ tool_package() {
     etcd) echo go.etcd.io/etcd/server/v3 ;;
     helm) echo helm.sh/helm/v3/cmd/helm ;;
     kube-apiserver | kubectl) echo "k8s.io/kubernetes/cmd/$1" ;;
-    *) die "unknown tool '$1': etcd, kube-apiserver, kubectl or helm" ;;
+    kube-apiserver-old) echo k8s.io/kubernetes/cmd/kube-apiserver ;;
+    *) die "unknown tool '$1': etcd, kube-apiserver, kube-apiserver-old, kubectl or helm" ;;
   esac
 }
 
+# A requirement stands on a line of its own, or in a list.
+pinned_version() { awk -v module="$2" '$1 == module { print $2 } $1 == "require" && $2 == module { print $3 }' "$1/go.mod"; }
+
 # Versions are stamped as the projects' own releases do it: helm refuses a server that reports v0.0.0, and takes its
 # idea of a Kubernetes version for `helm template` and `helm lint` from its own stamps.
-tool_ldflags() {
+tool_ldflags() { # tool_ldflags FOLDER-OF-GO.MOD
   local kube helm base=k8s.io/component-base/version
   local util=helm.sh/helm/v3/pkg/chartutil lint=helm.sh/helm/v3/pkg/lint/rules
-  kube=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' "$KUBE_MOD_DIR/go.mod")
-  helm=$(awk '$1 == "helm.sh/helm/v3" { print $2 }' "$KUBE_MOD_DIR/go.mod")
-  [[ $kube =~ ^v([0-9]+)\.([0-9]+)\. ]] || die "test/kube/go.mod names no version of k8s.io/kubernetes"
+  kube=$(pinned_version "$1" k8s.io/kubernetes)
+  helm=$(pinned_version "$1" helm.sh/helm/v3)
+  [[ $kube =~ ^v([0-9]+)\.([0-9]+)\. ]] || die "$1/go.mod names no version of k8s.io/kubernetes"
   printf -- '-s -w'
   printf -- ' -X %s' "$base.gitVersion=$kube" "$base.gitMajor=${BASH_REMATCH[1]}" "$base.gitMinor=${BASH_REMATCH[2]}" \
     "helm.sh/helm/v3/internal/version.version=$helm" \
@@ -64,18 +77,28 @@ tool_ldflags() {
 
 build_tool() {
   local go=$1 name=$2 target=$3
-  cd "$KUBE_MOD_DIR"
+  cd "$(tool_mod_dir "$name")"
   CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS=-buildvcs=false "$go" build -mod=readonly -trimpath \
-    -ldflags "$(tool_ldflags)" -o "$target.tmp.$$" "$(tool_package "$name")"
+    -ldflags "$(tool_ldflags .)" -o "$target.tmp.$$" "$(tool_package "$name")"
   mv "$target.tmp.$$" "$target"
 }
 
 # tool_path NAME: prints the program's path and builds it before that if need be.
 # The lock makes a second caller wait for the first one's build; the rename makes a killed build leave nothing usable.
 tool_path() {
-  local name=$1 key folder target go
+  local name=$1 key folder target go mod
   tool_package "$name" >/dev/null
-  key=$(cat "$KUBE_MOD_DIR/go.mod" "$KUBE_MOD_DIR/go.sum" | sha256sum | cut -c1-16)
+  case $name in
+    etcd) target=${TEE_KUBE_ETCD:-} ;;
+    kube-apiserver) target=${TEE_KUBE_APISERVER:-} ;;
+    *) target= ;;
+  esac
+  if [[ -n $target ]]; then
+    printf '%s\n' "$target"
+    return
+  fi
+  mod=$(tool_mod_dir "$name")
+  key=$(cat "$mod/go.mod" "$mod/go.sum" | sha256sum | cut -c1-16)
   folder=$(tee_cache)/tools-$key
   target=$folder/$name
   if [[ ! -x $target ]]; then

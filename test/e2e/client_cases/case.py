@@ -4,7 +4,9 @@ import base64
 import http.client
 import json
 import os
+import re
 import signal
+import socket
 import threading
 import time
 
@@ -20,6 +22,27 @@ def story_behind_proxy(stage, flags=()):
     story.proxy = fault_proxy.FaultProxy(story.plane, story.folder)
     story.controller.kubeconfig = story.proxy.kubeconfig
     return story
+
+
+def with_metrics(story):
+    """The controller serves its metrics; count_objects() asks for one."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        story.metrics_port = free.getsockname()[1]
+    story.controller.flags += ["--metrics-bind-address", f"127.0.0.1:{story.metrics_port}"]
+
+
+def count_objects(story):
+    """How many the controller's cache holds; None while it serves nothing."""
+    connection = http.client.HTTPConnection("127.0.0.1", story.metrics_port, timeout=5)
+    try:
+        connection.request("GET", "/metrics")
+        with connection.getresponse() as answer:
+            return int(re.search(r"^tee_objects (\d+)", answer.read().decode(), re.M).group(1))
+    except OSError:
+        return None
+    finally:
+        connection.close()
 
 
 def lists_since(proxy, moment):

@@ -1,8 +1,8 @@
 """10. The leader is stopped in the middle of a launch, another takes over, and the first wakes up.
 
 Each replica has a proxy of its own, which tells who wrote. Failing: a second instance, or a status or a call to EC2 by
-the one that lost the lease. Guard taken out: check_lease() in pass_check_fence() and the lease's deadline in
-pass_apply_status() (pkg/reconcile).
+the one that lost the lease. Guard taken out: leader_ms_left()
+(pkg/kube/leader.c) granting time to whoever once held the lease.
 """
 
 import time

@@ -1,7 +1,7 @@
 """11. 300 patches from four hands (1,000 with STORIES=full): spec, labels, and a condition of another manager.
 
 Failing: what others wrote is lost, the last generation is not the one that is looked at, or Ready=True is shown for an older
-one. Guard taken out: conditions applied without their manager, by a merge patch of the whole status (pkg/kube/patch.c).
+one. Guard taken out: the status applied as a merge patch instead of by its manager (pkg/kube/client.c).
 """
 
 import concurrent.futures
