@@ -7,13 +7,14 @@ set -euo pipefail
 
 usage() {
   cat >&2 <<'TEXT'
-usage: hack/kube.sh tool NAME    build etcd, kube-apiserver, kubectl or helm if need be, print its path
+usage: hack/kube.sh tool NAME    build etcd, kube-apiserver, kubectl or helm (or etcd-old, kube-apiserver-old) if need be,
+                                 print its path
        hack/kube.sh up [DIR]     start a control plane in DIR (default: a new temporary folder), print its environment
        hack/kube.sh env [DIR]    print the environment of the control plane in DIR (default: $TEE_KUBE_DIR)
        hack/kube.sh down [DIR]   stop it and remove what `up` made
 
 With TEE_KUBE_AUDIT=1 `up` keeps an audit log of the API server, audit.log in the folder. TEE_KUBE_FEATURE_GATES is the
-API server's --feature-gates.
+API server's --feature-gates; TEE_KUBE_ETCD and TEE_KUBE_APISERVER name other programs than those pinned.
 
 In a shell:  environment=$(hack/kube.sh up) && eval "$environment"; kubectl get namespaces; hack/kube.sh down
 TEXT

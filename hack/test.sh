@@ -10,13 +10,14 @@ KINDS='unit|vectors|differential|scenario|torture'
 
 usage() {
   cat >&2 <<'TEXT'
-usage: hack/test.sh [PART]...     without a part: everything but soak
+usage: hack/test.sh [PART]...     without a part: everything but compat and soak
 
   lint                               layers, sizes, banned functions, format
   gcc clang asan tsan                one compiler or sanitizer: unit, vectors, differential, scenario and torture
   unit vectors differential scenario torture      one kind, with gcc
   fuzz                               each target for 10 s, or for 60 s where CI=true
   e2e                                the programs against a real control plane; includes the demo
+  compat                             the client's tests on an older API server and on an older etcd
   soak                               an hour of idling with 500 objects; TEE_SOAK_SECONDS and TEE_SOAK_OBJECTS change that
 
 TEE_TEST_VECTORS names the folder of published test data (default: ../shared/vectors). Where it is absent those cases
@@ -34,6 +35,7 @@ run_part() {
     fuzz) part_fuzz ;;
     e2e) part_e2e ;;
     soak) part_soak ;;
+    compat) part_compat ;;
   esac
 }
 
@@ -74,6 +76,12 @@ part_e2e() {
 part_soak() {
   build_preset release all || return 1
   TEE_BUILD_DIR=$(build_folder release) "$TEE_ROOT/test/e2e/soak.sh" >&2 || return 1
+  add_counts 1 0 0
+}
+
+part_compat() {
+  build_preset release all || return 1
+  TEE_BUILD_DIR=$(build_folder release) "$TEE_ROOT/test/e2e/compat.sh" >&2 || return 1
   add_counts 1 0 0
 }
 
@@ -145,7 +153,7 @@ install_packages() {
   local part sets=(build)
   for part in "${PARTS[@]}"; do
     case $part in
-      e2e | soak) sets+=(kube) ;;
+      e2e | soak | compat) sets+=(kube) ;;
       lint | gcc | clang | asan | tsan | fuzz | differential) sets+=(check) ;;
     esac
   done
@@ -156,7 +164,7 @@ install_packages() {
 PARTS=("$@")
 ((${#PARTS[@]} > 0)) || PARTS=("${ALL[@]}")
 for part in "${PARTS[@]}"; do
-  [[ " ${ALL[*]} unit vectors differential scenario torture soak " == *" $part "* ]] || usage
+  [[ " ${ALL[*]} unit vectors differential scenario torture soak compat " == *" $part "* ]] || usage
 done
 
 unset "${!AWS_@}" KUBECONFIG

@@ -1,5 +1,5 @@
 # Builds the programs pinned in go.mod beside this file, each when it is first asked for, once per machine; and
-# kube-apiserver-old, which is the kube-apiserver of compat/go.mod. Sourced by hack/kube.sh after hack/lib.sh. The cache
+# kube-apiserver-old, which is the kube-apiserver of compat/go.mod, and etcd-old, which is Debian's. Sourced by hack/kube.sh after hack/lib.sh. The cache
 # key is the hash of go.mod and go.sum.
 #
 # TEE_KUBE_ETCD and TEE_KUBE_APISERVER name programs to be used instead of those pinned.
@@ -53,7 +53,8 @@ tool_package() {
     helm) echo helm.sh/helm/v3/cmd/helm ;;
     kube-apiserver | kubectl) echo "k8s.io/kubernetes/cmd/$1" ;;
     kube-apiserver-old) echo k8s.io/kubernetes/cmd/kube-apiserver ;;
-    *) die "unknown tool '$1': etcd, kube-apiserver, kube-apiserver-old, kubectl or helm" ;;
+    etcd-old) echo "Debian's etcd-server" ;;
+    *) die "unknown tool '$1': etcd, etcd-old, kube-apiserver, kube-apiserver-old, kubectl or helm" ;;
   esac
 }
 
@@ -73,6 +74,15 @@ tool_ldflags() { # tool_ldflags FOLDER-OF-GO.MOD
     "helm.sh/helm/v3/internal/version.version=$helm" \
     "$util.k8sVersionMajor=${BASH_REMATCH[1]}" "$util.k8sVersionMinor=${BASH_REMATCH[2]}" \
     "$lint.k8sVersionMajor=${BASH_REMATCH[1]}" "$lint.k8sVersionMinor=${BASH_REMATCH[2]}"
+}
+
+# Debian's etcd, unpacked and not installed: its service is nothing that a test should start.
+fetch_old_etcd() { # fetch_old_etcd TARGET
+  local folder=$1.tmp.$$
+  mkdir -p "$folder"
+  (cd "$folder" && apt-get download etcd-server && dpkg-deb --extract etcd-server_*.deb .)
+  mv "$folder/usr/bin/etcd" "$1"
+  rm -rf "$folder"
 }
 
 build_tool() {
@@ -105,7 +115,9 @@ tool_path() {
     mkdir -p "$folder"
     exec 9>"$folder/$name.lock"
     flock --nonblock 9 || with_progress "waiting for another build of $name" "$folder/$name.wait.log" flock 9
-    if [[ ! -x $target ]]; then
+    if [[ ! -x $target && $name == etcd-old ]]; then
+      with_progress "fetching Debian's etcd" "$folder/$name.log" fetch_old_etcd "$target" || return 1
+    elif [[ ! -x $target ]]; then
       go=$(find_go)
       say "building $name (once per machine)"
       with_progress "building $name" "$folder/$name.log" build_tool "$go" "$name" "$target" || return 1
