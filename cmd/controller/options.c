@@ -38,6 +38,10 @@ static const struct flag flags[] = {
      "seconds between looks at EC2 (default 60)"},
     {"orphan-sweep-interval", NUMBER, AT(orphan_sweep_interval_s), 0, 3600, "S",
      "seconds between searches for instances without an object (default 120, 0 = off)"},
+    {"kube-api-qps", NUMBER, AT(kube_api_qps), 1, 1000, "N",
+     "requests to the API server a second, without the lease's (default: no limit)"},
+    {"kube-api-burst", NUMBER, AT(kube_api_burst), 1, 1000, "N",
+     "of these, at once (default: twice --kube-api-qps)"},
     {"ec2-rate-share", SHARE, AT(ec2_share_percent), 1, 10000, "X",
      "share of EC2's published request rates, 0.01 to 100 (default 1.0)"},
     {"attestation-root", ROOT, 0, 0, 0, "FILE", "PEM root that REPLACES the AWS root; repeatable"},
@@ -219,6 +223,10 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
         return bad(err, "leader-elect-lease-duration", "longer than --leader-elect-renew-deadline");
     if (options.renew_deadline_s * 10 <= options.retry_period_s * 12)
         return bad(err, "leader-elect-renew-deadline", "more than 1.2 times --leader-elect-retry-period");
+    if (options.kube_api_burst > 0 && options.kube_api_qps == 0)
+        return bad(err, "kube-api-burst", "given together with --kube-api-qps");
+    if (options.kube_api_burst == 0)
+        options.kube_api_burst = options.kube_api_qps < 500 ? options.kube_api_qps * 2 : 1000;
     *ret_options = options;
     return 0;
 }

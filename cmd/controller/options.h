@@ -32,7 +32,9 @@ struct options {
     int workers;
     int inventory_interval_s;
     int orphan_sweep_interval_s; /* 0 = off */
-    int ec2_share_percent;       /* of the published request rates */
+    int kube_api_qps;            /* 0 = no limit */
+    int kube_api_burst;
+    int ec2_share_percent; /* of the published request rates */
     const char *roots[OPTIONS_ROOTS_MAX];
     size_t root_count;
     int attestation_port;

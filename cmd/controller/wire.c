@@ -173,6 +173,8 @@ static void make_clients(struct controller *controller)
     controller->identity = leader_identity_new();
     struct kube_client_options kube = {.config = &controller->kube_config,
                                        .clock = controller->clock,
+                                       .per_second = controller->options->kube_api_qps,
+                                       .burst = controller->options->kube_api_burst,
                                        .agent_suffix = controller->identity,
                                        .warn = note_warning,
                                        .observe = telemetry_observe_request,

@@ -1,6 +1,7 @@
 /* The pool is a stack, so that light load stays on few connections. */
 #include "kube/client.h"
 
+#include "base/bucket.h"
 #include "base/mem.h"
 #include "base/url.h"
 #include "kube/warnings.h"
@@ -20,6 +21,8 @@ struct kube_client {
     struct kube_credentials *credentials;
     char *agent_header;
     pthread_mutex_t mutex;
+    pthread_cond_t turn; /* never signalled: time brings the turn */
+    struct bucket bucket;
     struct warnings warnings;
     struct http_client *pool[POOL_SIZE];
     size_t pool_count;
@@ -36,6 +39,9 @@ struct kube_client *kube_client_new(const struct kube_client_options *options)
     client->agent_header = mem_printf("User-Agent: %s/%s (linux/amd64)%s%s", program, TEE_VERSION,
                                       suffix ? " " : "", suffix ? suffix : "");
     mutex_init(&client->mutex);
+    cond_init(&client->turn);
+    if (options->per_second > 0)
+        bucket_init(&client->bucket, options->per_second, options->burst, clock_mono_ms(options->clock));
     warnings_init(&client->warnings);
     return client;
 }
@@ -48,6 +54,7 @@ struct kube_client *kube_client_free(struct kube_client *client)
         http_client_free(client->pool[i]);
     kube_credentials_free(client->credentials);
     warnings_done(&client->warnings);
+    pthread_cond_destroy(&client->turn);
     pthread_mutex_destroy(&client->mutex);
     free(client->agent_header);
     free(client);
@@ -113,7 +120,7 @@ static int send_once(struct exchange *exchange, struct error *err)
         .body_len = request->body_len,
         .tls = &tls,
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-        .total_timeout_ms = request->timeout_ms ? request->timeout_ms : DEFAULT_TIMEOUT_MS,
+        .total_timeout_ms = request->timeout_ms,
         .idle_timeout_ms = request->idle_timeout_ms,
         .max_body_bytes = request->max_body_bytes ? request->max_body_bytes : DEFAULT_MAX_BYTES,
         .proxy_url = config->proxy_url,
@@ -192,16 +199,62 @@ static int perform(struct exchange *exchange, struct buf *ret_body, struct kube_
     return result;
 }
 
+/* Waits some time for a token, not for all of a second, so that a stop is seen. */
+static bool has_turn(struct kube_client *client, int64_t deadline_ms, int64_t *ret_wait_ms)
+{
+    enum { SLICE_MS = 250 };
+    LOCK_SCOPE(&client->mutex);
+    int64_t now_ms = clock_mono_ms(client->options.clock);
+    *ret_wait_ms = 0;
+    if (bucket_take(&client->bucket, now_ms))
+        return true;
+    *ret_wait_ms = bucket_wait_ms(&client->bucket, 1, now_ms);
+    if (now_ms + *ret_wait_ms < deadline_ms)
+        cond_wait_until(&client->turn, &client->mutex,
+                        now_ms + (*ret_wait_ms < SLICE_MS ? *ret_wait_ms : SLICE_MS));
+    return false;
+}
+
+/* *timeout_ms: of the whole, and on success what is left of it. */
+static int await_turn(struct kube_client *client, struct stop *stop, int64_t *timeout_ms, struct error *err)
+{
+    int64_t start_ms = clock_mono_ms(client->options.clock);
+    int64_t wait_ms = 0;
+    if (client->options.per_second == 0)
+        return 0;
+    while (!has_turn(client, start_ms + *timeout_ms, &wait_ms)) {
+        if (stop && stop_is_requested(stop))
+            return error_set(err, ERROR_STOPPED, "Stopped", "stopped while waiting for a turn");
+        if (clock_mono_ms(client->options.clock) + wait_ms < start_ms + *timeout_ms)
+            continue;
+        error_set(err, ERROR_THROTTLED, "RateLimit", "our own rate of requests leaves no room");
+        if (err)
+            err->retry_after_ms = wait_ms;
+        return -1;
+    }
+    *timeout_ms -= clock_mono_ms(client->options.clock) - start_ms;
+    return 0;
+}
+
+static int perform_now(struct kube_client *client, const struct kube_request *request, struct buf *ret_body,
+                       struct kube_status *ret_status, struct error *err)
+{
+    struct exchange exchange = {.client = client, .request = request, .http = take(client)};
+    if (!exchange.http)
+        exchange.http = http_client_new();
+    int result = perform(&exchange, ret_body, ret_status, err);
+    give_back(client, exchange.http);
+    return result;
+}
+
 int kube_perform(struct kube_client *client, const struct kube_request *request, struct buf *ret_body,
                  struct error *err)
 {
-    struct exchange exchange = {.client = client, .request = request, .http = take(client)};
+    struct kube_request timed = *request;
     struct kube_status status = {0};
-    if (!exchange.http)
-        exchange.http = http_client_new();
-    int result = perform(&exchange, ret_body, &status, err);
-    give_back(client, exchange.http);
-    if (result == 0)
+    timed.timeout_ms = request->timeout_ms ? request->timeout_ms : DEFAULT_TIMEOUT_MS;
+    if (await_turn(client, request->stop, &timed.timeout_ms, err) == 0 &&
+        perform_now(client, &timed, ret_body, &status, err) == 0)
         return 0;
     if (request->ret_status)
         *request->ret_status = status;

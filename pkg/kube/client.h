@@ -3,7 +3,9 @@
  * Model: kube_perform() sends one request with our credentials and turns every answer but 2xx into an error
  * (status.h). Connections are kept in a pool of HTTP clients that grows with the number of threads that ask
  * at the same time. A 401 is repeated once with credentials read anew. There are no other repeats: the caller
- * decides. What the server warns of is told once, see warnings.h. kube_get(), kube_patch() and the path
+ * decides. With a rate, a request waits its turn within its own timeout, what is left of which is then the
+ * request's, and fails as throttled where the turn would come later; nothing is sent then. What the server
+ * warns of is told once, see warnings.h. kube_get(), kube_patch() and the path
  * helpers are the forms that are used most. Threads: any.   Ownership: a request borrows all; answers go into
  * the caller's buf. Limits: 4 MiB an answer unless the request says otherwise; 16 idle connections. Errors:
  * status.h's, http/client.h's, and credentials.h's at the first use. */
@@ -21,6 +23,8 @@ struct kube_client;
 struct kube_client_options {
     const struct kube_config *config; /* borrowed */
     const struct clock *clock;
+    int per_second;           /* requests that are begun, a second, 1 to 1000; 0 = no limit */
+    int burst;                /* of these, at once; 1 to 1000 */
     const char *program;      /* as User-Agent begins; NULL = tee-controller */
     const char *agent_suffix; /* NULL, or what follows in User-Agent: who we are for the audit log */
     /* Called with the text of each Warning header (code 299), once for each text. May be NULL. */

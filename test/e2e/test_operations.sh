@@ -49,7 +49,7 @@ recorded "a second dump has what came since" '.part == "plan" and .what == "run"
 end_process controller
 
 : >"$DIR/controller.log"
-run_beside_sim "${QUICK_LEASE[@]}" --log-format text
+run_beside_sim "${QUICK_LEASE[@]}" --log-format text --kube-api-qps 5 --kube-api-burst 1
 text_has() { grep -qE -- "$1" "$DIR/controller.log"; }
 wait_until 30 "the controller leads" text_has 'Lease was acquired'
 kill -USR1 "$(<"$DIR/controller.pid")"

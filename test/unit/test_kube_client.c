@@ -297,6 +297,49 @@ static void test_events_are_created_then_counted(void **state)
     bed_done(&bed);
 }
 
+/* Six requests at 20 a second and 2 at once: the last one waits for four tokens. Where the turn would come
+ * after the timeout, nothing is sent. With await_turn() taken out both fail. */
+static void test_own_rate(void **state)
+{
+    (void)state;
+    struct fake_reply replies[8];
+    for (size_t i = 0; i < ARRAY_LEN(replies); i++)
+        replies[i] = (struct fake_reply){200, (char *)"{}", NULL, FAKE_WHOLE};
+    struct bed bed;
+    bed_init(&bed, replies, ARRAY_LEN(replies));
+    struct kube_client_options options = {
+        .config = &bed.config, .clock = clock_real(), .per_second = 20, .burst = 2};
+    struct kube_client *fast = kube_client_new(&options);
+    struct error err = {0};
+    int64_t start_ms = clock_mono_ms(clock_real());
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(kube_get(fast, "/a", 5000, NULL, &err), 0);
+    assert_true(clock_mono_ms(clock_real()) - start_ms >= 195);
+    kube_client_free(fast);
+    options.per_second = options.burst = 1;
+    struct kube_client *slow = kube_client_new(&options);
+    struct kube_status status = {.code = 7};
+    struct kube_request request = {.method = "GET", .path = "/b?c", .timeout_ms = 200, .ret_status = &status};
+    assert_int_equal(kube_perform(slow, &request, NULL, &err), 0);
+    assert_int_equal(kube_perform(slow, &request, NULL, &err), -1);
+    assert_int_equal(err.kind, ERROR_THROTTLED);
+    assert_string_equal(err.reason, "RateLimit");
+    assert_string_equal(err.text, "GET /b: our own rate of requests leaves no room");
+    assert_true(err.retry_after_ms > 0 && err.retry_after_ms <= 1000);
+    assert_int_equal(status.code, 0);
+    assert_int_equal(bed.script.next, 7);
+    struct stop stop;
+    stop_init(&stop);
+    stop_request(&stop);
+    request.timeout_ms = 5000;
+    request.stop = &stop;
+    assert_int_equal(kube_perform(slow, &request, NULL, &err), -1);
+    assert_int_equal(err.kind, ERROR_STOPPED);
+    stop_done(&stop);
+    kube_client_free(slow);
+    bed_done(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_401_reads_the_token_anew_once),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_events_are_created_then_counted),
+        cmocka_unit_test(test_own_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,6 +145,8 @@ static const struct {
     {"--max-launches-per-hour-total", AT(max_launches_per_hour_total), 1, 10000, NULL},
     {"--orphan-sweep-interval", AT(orphan_sweep_interval_s), 0, 3600, NULL},
     {"--max-instances", AT(max_instances), 1, 50000, NULL},
+    {"--kube-api-qps", AT(kube_api_qps), 1, 1000, NULL},
+    {"--kube-api-burst", AT(kube_api_burst), 1, 1000, "--kube-api-qps=1"},
 };
 
 /* Both bounds are taken, in both spellings. */
@@ -278,7 +280,7 @@ static void test_help(void **state)
     size_t lines = 0;
     for (const char *at = strstr(text, "\n  --"); at; at = strstr(at + 1, "\n  --"))
         lines++;
-    assert_int_equal(lines, 29); /* 6 texts, 8 switches, 10 numbers, share, root, namespaces, level, format */
+    assert_int_equal(lines, 31); /* 6 texts, 8 switches, 12 numbers, share, root, namespaces, level, format */
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         assert_non_null(strstr(text, numbers[i].flag));
 }
@@ -325,6 +327,23 @@ static void test_namespaces(void **state)
     }
 }
 
+static void test_burst_follows_the_rate(void **state)
+{
+    (void)state;
+    struct options options;
+    struct error err = {0};
+    parse_well(ARGS("--log-level=info", "--log-format=json"), &options);
+    assert_int_equal(options.kube_api_qps, 0);
+    parse_well(ARGS("--kube-api-qps=20", "--log-format=json"), &options);
+    assert_int_equal(options.kube_api_burst, 40);
+    parse_well(ARGS("--kube-api-qps=900", "--log-format=json"), &options);
+    assert_int_equal(options.kube_api_burst, 1000);
+    parse_well(ARGS("--kube-api-qps=20", "--kube-api-burst=3"), &options);
+    assert_int_equal(options.kube_api_burst, 3);
+    assert_int_equal(parse(ARGS("--kube-api-burst=3"), &options, &err), -1);
+    assert_string_equal(err.text, "--kube-api-burst must be given together with --kube-api-qps (see --help)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,7 +351,7 @@ int main(void)
         cmocka_unit_test(test_switches),      cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_wrong_numbers), cmocka_unit_test(test_words),
         cmocka_unit_test(test_errors),        cmocka_unit_test(test_help),
-        cmocka_unit_test(test_namespaces),
+        cmocka_unit_test(test_namespaces),    cmocka_unit_test(test_burst_follows_the_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
