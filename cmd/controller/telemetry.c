@@ -8,6 +8,8 @@
 static const double seconds_bounds[] = {
     .005, .01, .025, .05, .1,  .15, .2,  .25, .3, .35, .4, .45, .5, .6, .7, .8, .9, 1,  1.25, 1.5,
     1.75, 2,   2.5,  3,   3.5, 4,   4.5, 5,   6,  7,   8,  9,   10, 15, 20, 25, 30, 40, 50,   60};
+/* client-go's: 1e-8, ten times as much each. */
+static const double queue_bounds[] = {1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100, 1000};
 static const char *const controller_label[] = {"teedeployment", NULL};
 static const char *const queue_labels[] = {"teedeployment", "teedeployment", NULL};
 
@@ -23,6 +25,17 @@ static struct metric_series *of_queue(struct metrics *metrics, enum metric_type 
 {
     struct metric_family family = {
         .type = type, .name = name, .help = help, .labels = {"name", "controller"}};
+    return metric_get_series(metrics_add(metrics, &family), queue_labels);
+}
+
+static struct metric_series *queue_seconds(struct metrics *metrics, const char *name, const char *help)
+{
+    struct metric_family family = {.type = METRIC_HISTOGRAM,
+                                   .name = name,
+                                   .help = help,
+                                   .labels = {"name", "controller"},
+                                   .bounds = queue_bounds,
+                                   .bound_count = ARRAY_LEN(queue_bounds)};
     return metric_get_series(metrics_add(metrics, &family), queue_labels);
 }
 
@@ -53,12 +66,49 @@ static void collect_rates(struct controller *controller)
     }
 }
 
+/* Before anything was heard the silence is as old as the process. */
+static void collect_store(struct controller *controller)
+{
+    struct telemetry *telemetry = &controller->telemetry;
+    int64_t now_ms = clock_mono_ms(controller->clock);
+    int64_t silent_ms = store_silent_ms(controller->store, now_ms);
+    int64_t age_ms = now_ms - controller->start_ms;
+    metric_set(telemetry->staleness, (double)(silent_ms < age_ms ? silent_ms : age_ms) / 1000);
+    metric_set(telemetry->store_bytes, (double)store_bytes(controller->store));
+    metric_set(telemetry->objects, (double)store_count(controller->store));
+}
+
+static void collect_parts(struct controller *controller)
+{
+    struct telemetry *telemetry = &controller->telemetry;
+    struct watcher_counts all = {0};
+    for (size_t i = 0; i < controller->scope_count; i++) {
+        struct watcher_counts counts = watcher_get_counts(controller->scopes[i].watcher);
+        all.lists += counts.lists;
+        all.watches += counts.watches;
+        all.events += counts.events;
+        all.failures += counts.failures;
+        all.oversized += counts.oversized;
+    }
+    set_counter(telemetry->watch_lists, (double)all.lists);
+    set_counter(telemetry->watch_streams, (double)all.watches);
+    set_counter(telemetry->watch_events, (double)all.events);
+    set_counter(telemetry->watch_failures, (double)all.failures);
+    set_counter(telemetry->watch_oversized, (double)all.oversized);
+    set_counter(telemetry->events_dropped, (double)event_queue_get_dropped(controller->events));
+    if (controller->leader)
+        metric_set(telemetry->lease_transitions, (double)leader_get_transitions(controller->leader));
+}
+
 static void collect(void *ctx)
 {
     struct controller *controller = ctx;
     struct telemetry *telemetry = &controller->telemetry;
     struct workqueue_counts counts = workqueue_get_counts(controller->queue);
-    metric_set(telemetry->queue_depth, (double)counts.ready);
+    for (size_t i = 0; i < WORK_CLASSES; i++)
+        metric_set(telemetry->queue_depth[i], (double)counts.ready[i]);
+    metric_set(telemetry->queue_unfinished, (double)counts.unfinished_ms / 1000);
+    metric_set(telemetry->queue_longest, (double)counts.longest_ms / 1000);
     set_counter(telemetry->queue_adds, (double)counts.adds);
     set_counter(telemetry->queue_retries, (double)counts.retries);
     metric_set(telemetry->active_workers, (double)counts.processing);
@@ -66,8 +116,10 @@ static void collect(void *ctx)
     bool is_leader =
         !controller->options->leader_elect || (controller->leader && leader_ms_left(controller->leader) > 0);
     metric_set(telemetry->leader, is_leader ? 1 : 0);
-    metric_set(telemetry->objects, (double)store_count(controller->store));
     metric_set(telemetry->hosts, (double)inventory_count(controller->inventory));
+    collect_store(controller);
+    if (atomic_load(&controller->is_started))
+        collect_parts(controller);
     collect_rates(controller);
 }
 
@@ -100,13 +152,58 @@ static void add_reconcile_metrics(struct telemetry *telemetry)
         one(metrics, METRIC_GAUGE, "controller_runtime_max_concurrent_reconciles", "Workers there are");
 }
 
+/* As controller-runtime's: what the first list brings has a low priority. */
+static const char *const priorities[WORK_CLASSES] = {[WORK_URGENT] = "0", [WORK_BACKGROUND] = "-100"};
+
 static void add_queue_metrics(struct telemetry *telemetry)
 {
     struct metrics *metrics = telemetry->metrics;
-    telemetry->queue_depth = of_queue(metrics, METRIC_GAUGE, "workqueue_depth", "Keys that are ready");
+    struct metric_family depth = {.type = METRIC_GAUGE,
+                                  .name = "workqueue_depth",
+                                  .help = "Keys that are ready",
+                                  .labels = {"name", "controller", "priority"}};
+    struct metric *depths = metrics_add(metrics, &depth);
+    for (size_t i = 0; i < WORK_CLASSES; i++)
+        telemetry->queue_depth[i] = metric_get_series(
+            depths, (const char *[]){"teedeployment", "teedeployment", priorities[i], NULL});
+    telemetry->queue_wait_seconds = queue_seconds(metrics, "workqueue_queue_duration_seconds",
+                                                  "How long keys were ready before a worker took them");
+    telemetry->queue_work_seconds =
+        queue_seconds(metrics, "workqueue_work_duration_seconds", "How long workers had keys");
+    telemetry->queue_unfinished = of_queue(metrics, METRIC_GAUGE, "workqueue_unfinished_work_seconds",
+                                           "Time that workers have had their present keys, together");
+    telemetry->queue_longest = of_queue(metrics, METRIC_GAUGE, "workqueue_longest_running_processor_seconds",
+                                        "Time that a worker has had its present key, at most");
     telemetry->queue_adds = of_queue(metrics, METRIC_COUNTER, "workqueue_adds_total", "Keys added");
     telemetry->queue_retries =
         of_queue(metrics, METRIC_COUNTER, "workqueue_retries_total", "Keys added with a delay");
+}
+
+static void add_watch_metrics(struct telemetry *telemetry)
+{
+    struct metrics *metrics = telemetry->metrics;
+    struct metric_family staleness = {.type = METRIC_GAUGE,
+                                      .name = "informer_staleness_seconds",
+                                      .help = "Time since the API server was last heard on the watch",
+                                      .labels = {"name", "group", "version", "resource"}};
+    telemetry->staleness =
+        metric_get_series(metrics_add(metrics, &staleness),
+                          (const char *[]){"tee-controller", TEE_GROUP, TEE_VERSION_NAME, TEE_PLURAL, NULL});
+    telemetry->watch_lists = plain(metrics, METRIC_COUNTER, "tee_watch_lists_total", "Lists that were begun");
+    telemetry->watch_streams =
+        plain(metrics, METRIC_COUNTER, "tee_watch_streams_total", "Watches that were begun");
+    telemetry->watch_events = plain(metrics, METRIC_COUNTER, "tee_watch_events_total",
+                                    "Objects and events that lists and watches brought");
+    telemetry->watch_failures =
+        plain(metrics, METRIC_COUNTER, "tee_watch_failures_total", "Lists and watches that failed");
+    telemetry->watch_oversized = plain(metrics, METRIC_COUNTER, "tee_watch_oversized_total",
+                                       "Objects that were skipped for their size");
+    telemetry->events_dropped =
+        plain(metrics, METRIC_COUNTER, "tee_events_dropped_total", "Kubernetes Events that were not sent");
+    telemetry->lease_transitions = plain(metrics, METRIC_GAUGE, "tee_lease_transitions",
+                                         "Times the lease changed hands, as we last wrote it");
+    telemetry->store_bytes =
+        plain(metrics, METRIC_GAUGE, "tee_store_bytes", "Memory of the objects in the store");
 }
 
 static struct metric *of_action(struct metrics *metrics, enum metric_type type, const char *name,
@@ -137,6 +234,7 @@ void telemetry_init(struct controller *controller)
     add_reconcile_metrics(telemetry);
     add_queue_metrics(telemetry);
     add_ec2_metrics(telemetry);
+    add_watch_metrics(telemetry);
     struct metric_family master = {.type = METRIC_GAUGE,
                                    .name = "leader_election_master_status",
                                    .help = "1 while this process holds the lease",
@@ -163,10 +261,18 @@ void telemetry_init(struct controller *controller)
     struct metric_family requests = {.type = METRIC_COUNTER,
                                      .name = "rest_client_requests_total",
                                      .help = "Requests to the API server",
-                                     .labels = {"code", "method"}};
+                                     .labels = {"code", "method", "host"}};
     telemetry->rest_requests = metrics_add(metrics, &requests);
     metrics_add_collector(metrics, collect, controller);
     mutex_init(&controller->readiness.mutex);
+}
+
+void telemetry_set_server(struct controller *controller, const char *url)
+{
+    const char *host = strstr(url, "://");
+    host = host ? host + 3 : url;
+    snprintf(controller->telemetry.host, sizeof(controller->telemetry.host), "%.*s", (int)strcspn(host, "/"),
+             host);
 }
 
 void telemetry_done(struct controller *controller)
@@ -203,6 +309,8 @@ void telemetry_observe_pass(void *ctx, const char *key, const struct outcome *ou
     metric_add(metric_get_series(telemetry->reconcile_total, (const char *[]){"teedeployment", result, NULL}),
                1);
     metric_observe(telemetry->reconcile_seconds, (double)duration_ms / 1000);
+    metric_observe(telemetry->queue_work_seconds, (double)duration_ms / 1000);
+    metric_observe(telemetry->queue_wait_seconds, (double)workqueue_waited_ms(controller->queue, key) / 1000);
     if (outcome->kind == OUTCOME_TERMINAL)
         metric_add(telemetry->reconcile_terminal, 1);
     if (!has_failed)
@@ -244,10 +352,13 @@ void telemetry_count_unreadable(struct controller *controller)
 void telemetry_observe_request(void *ctx, const char *method, int code, int64_t duration_ms)
 {
     struct telemetry *telemetry = &((struct controller *)ctx)->telemetry;
-    char text[16];
+    char text[16] = "<error>";
     (void)duration_ms;
-    snprintf(text, sizeof(text), "%d", code);
-    metric_add(metric_get_series(telemetry->rest_requests, (const char *[]){text, method, NULL}), 1);
+    if (code > 0)
+        snprintf(text, sizeof(text), "%d", code);
+    metric_add(
+        metric_get_series(telemetry->rest_requests, (const char *[]){text, method, telemetry->host, NULL}),
+        1);
 }
 
 void readiness_set(struct controller *controller, char *slot, const struct error *err)

@@ -23,10 +23,19 @@ struct telemetry {
     struct metric_series *reconcile_seconds;
     struct metric_series *active_workers;
     struct metric_series *max_workers;
-    struct metric_series *queue_depth;
+    struct metric_series *queue_depth[2]; /* by class */
+    struct metric_series *queue_wait_seconds;
+    struct metric_series *queue_work_seconds;
+    struct metric_series *queue_unfinished;
+    struct metric_series *queue_longest;
     struct metric_series *queue_adds;
     struct metric_series *queue_retries;
     struct metric_series *leader;
+    struct metric_series *lease_transitions;
+    struct metric_series *staleness;
+    struct metric_series *store_bytes;
+    struct metric_series *watch_lists, *watch_streams, *watch_events, *watch_failures, *watch_oversized;
+    struct metric_series *events_dropped;
     struct metric_series *objects;
     struct metric_series *hosts;
     struct metric_series *unreadable;
@@ -36,6 +45,7 @@ struct telemetry {
     struct metric *attestation_failures;
     struct metric_series *attestations;
     struct metric *rest_requests;
+    char host[128]; /* of the API server */
     struct metric *ec2_requests;
     struct metric *ec2_throttled;
     struct metric *ec2_held;
@@ -43,6 +53,8 @@ struct telemetry {
 };
 
 void telemetry_init(struct controller *controller);
+/* Of the API server, before the first request. */
+void telemetry_set_server(struct controller *controller, const char *url);
 void telemetry_done(struct controller *controller);
 MUST_CHECK int telemetry_serve(struct controller *controller, struct error *err);
 void telemetry_observe_pass(void *ctx, const char *key, const struct outcome *outcome, int64_t duration_ms);

@@ -201,6 +201,7 @@ int controller_new(const struct options *options, struct controller **ret_contro
         controller_free(controller);
         return -1;
     }
+    telemetry_set_server(controller, controller->kube_config.server);
     make_config(controller);
     make_clients(controller);
     *ret_controller = controller;
@@ -333,6 +334,7 @@ static void start_parts(struct controller *controller)
                                       .observe = telemetry_observe_pass,
                                       .ctx = controller};
     controller->workers = workers_start(&workers);
+    atomic_store(&controller->is_started, true);
     readiness_set(controller, controller->readiness.start, NULL);
     while (!stop_wait(&controller->stop, 3600 * 1000))
         continue;
@@ -370,9 +372,9 @@ struct controller *controller_free(struct controller *controller)
     workers_free(controller->workers);
     controller->batch = ec2_batch_free(controller->batch);
     inventory_loop_stop(controller);
+    controller->server = http_server_free(controller->server); /* it looks at what ends below */
     for (size_t i = 0; i < controller->scope_count; i++)
         watcher_free(controller->scopes[i].watcher);
-    controller->server = http_server_free(controller->server);
     leader_free(controller->leader); /* after the workers: nothing acts any more when the lease is given up */
     event_queue_free(controller->events);
     ec2_free(controller->ec2);

@@ -32,6 +32,7 @@ struct store {
     pthread_mutex_t mutex;
     struct hmap entries;
     struct hmap claims; /* deployment id -> list of struct claim */
+    size_t bytes;       /* of the objects held */
     struct scope *scopes;
     size_t scope_count;
 };
@@ -107,6 +108,11 @@ struct store *store_free(struct store *store)
     return NULL;
 }
 
+static size_t bytes_of(const struct teedeployment *object)
+{
+    return sizeof(*object) + arena_bytes(&object->arena);
+}
+
 static void remove_claim(struct store *store, const struct teedeployment *object)
 {
     struct claim *head = hmap_get(&store->claims, object->deployment_id);
@@ -155,9 +161,12 @@ void store_put(struct store *store, struct teedeployment *object)
         teedeployment_unref(object);
         return;
     }
-    if (entry->object)
+    if (entry->object) {
+        store->bytes -= bytes_of(entry->object);
         remove_claim(store, entry->object);
+    }
     teedeployment_unref(entry->object);
+    store->bytes += bytes_of(object);
     entry->object = object;
     add_claim(store, object);
 }
@@ -175,6 +184,7 @@ static void remove_locked(struct store *store, const char *key)
     struct entry *entry = hmap_get(&store->entries, key);
     if (!entry)
         return;
+    store->bytes -= bytes_of(entry->object);
     remove_claim(store, entry->object);
     hmap_remove(&store->entries, key);
     entry_free(entry);
@@ -248,6 +258,12 @@ size_t store_count(struct store *store)
 {
     LOCK_SCOPE(&store->mutex);
     return store->entries.count;
+}
+
+size_t store_bytes(struct store *store)
+{
+    LOCK_SCOPE(&store->mutex);
+    return store->bytes;
 }
 
 void store_set_heard(struct store *store, const char *scope, int64_t mono_ms)

@@ -31,6 +31,8 @@ void store_end_list(struct store *store, const char *scope, void (*gone)(void *c
                     void *ctx);
 bool store_is_complete(struct store *store);
 size_t store_count(struct store *store);
+/* Of the objects held. */
+size_t store_bytes(struct store *store);
 /* The scope's watch was heard at this monotonic time. */
 void store_set_heard(struct store *store, const char *scope, int64_t mono_ms);
 /* How long the watch was silent; of several, the most silent one. */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLASS_COUNT = 2, BACK_OFF_BASE_MS = 5, BACK_OFF_MAX_MS = 1000 * 1000, AGEING_MS = 1000 };
+enum { BACK_OFF_BASE_MS = 5, BACK_OFF_MAX_MS = 1000 * 1000, AGEING_MS = 1000 };
 
 struct entry {
     struct entry *next; /* in the ready list */
@@ -21,6 +21,7 @@ struct entry {
     bool is_dirty;
     enum work_class class;
     int64_t ready_since_ms;
+    int64_t started_ms; /* when a worker took it */
     bool is_delayed;
     int64_t due_ms;
     size_t heap_index;
@@ -38,10 +39,10 @@ struct workqueue {
     const struct clock *clock;
     struct flight *flight;
     struct hmap entries;
-    struct list ready[CLASS_COUNT];
+    struct list ready[WORK_CLASSES];
     struct heap delayed;
     bool is_stopped;
-    size_t ready_count;
+    size_t ready_counts[WORK_CLASSES];
     size_t processing_count;
     int64_t adds;
     int64_t retries;
@@ -124,7 +125,7 @@ static void make_ready(struct workqueue *queue, struct entry *entry)
     else
         list->head = entry;
     list->tail = entry;
-    queue->ready_count++;
+    queue->ready_counts[entry->class]++;
     pthread_cond_signal(&queue->cond);
 }
 
@@ -141,7 +142,7 @@ static void unready(struct workqueue *queue, struct entry *entry)
     if (list->tail == entry)
         list->tail = before;
     entry->is_ready = false;
-    queue->ready_count--;
+    queue->ready_counts[entry->class]--;
 }
 
 void workqueue_add(struct workqueue *queue, const char *key, enum work_class class)
@@ -217,6 +218,7 @@ static char *take(struct workqueue *queue)
     unready(queue, entry);
     assert(!entry->is_processing);
     entry->is_processing = true;
+    entry->started_ms = clock_mono_ms(queue->clock);
     entry->is_dirty = false;
     entry->class = WORK_BACKGROUND;
     queue->processing_count++;
@@ -294,12 +296,36 @@ void workqueue_stop(struct workqueue *queue)
     pthread_cond_broadcast(&queue->cond);
 }
 
+int64_t workqueue_waited_ms(struct workqueue *queue, const char *key)
+{
+    LOCK_SCOPE(&queue->mutex);
+    const struct entry *entry = hmap_get(&queue->entries, key);
+    return entry && entry->is_processing ? entry->started_ms - entry->ready_since_ms : 0;
+}
+
+/* Few keys are with workers, and this is asked a few times a minute. */
+static void add_running(const struct workqueue *queue, struct workqueue_counts *counts)
+{
+    int64_t now_ms = clock_mono_ms(queue->clock);
+    struct hmap_iter iter = {0};
+    while (counts->processing > 0 && hmap_next(&queue->entries, &iter)) {
+        const struct entry *entry = iter.value;
+        int64_t running_ms = entry->is_processing ? now_ms - entry->started_ms : 0;
+        counts->unfinished_ms += running_ms;
+        if (running_ms > counts->longest_ms)
+            counts->longest_ms = running_ms;
+    }
+}
+
 struct workqueue_counts workqueue_get_counts(struct workqueue *queue)
 {
     LOCK_SCOPE(&queue->mutex);
-    return (struct workqueue_counts){.ready = queue->ready_count,
-                                     .delayed = queue->delayed.count,
-                                     .processing = queue->processing_count,
-                                     .adds = queue->adds,
-                                     .retries = queue->retries};
+    struct workqueue_counts counts = {.delayed = queue->delayed.count,
+                                      .processing = queue->processing_count,
+                                      .adds = queue->adds,
+                                      .retries = queue->retries};
+    for (size_t i = 0; i < WORK_CLASSES; i++)
+        counts.ready[i] = queue->ready_counts[i];
+    add_running(queue, &counts);
+    return counts;
 }

@@ -17,15 +17,18 @@
 #include <stddef.h>
 
 enum work_class { WORK_URGENT, WORK_BACKGROUND };
+enum { WORK_CLASSES = 2 };
 
 struct workqueue;
 
 struct workqueue_counts {
-    size_t ready;
+    size_t ready[WORK_CLASSES];
     size_t delayed;
     size_t processing;
     int64_t adds;
     int64_t retries;
+    int64_t unfinished_ms; /* of all keys that workers have, together */
+    int64_t longest_ms;    /* of the one that a worker has had longest */
 };
 
 struct workqueue *workqueue_new(const struct clock *clock);
@@ -39,6 +42,8 @@ void workqueue_add_at(struct workqueue *queue, const char *key, int64_t mono_ms)
 char *workqueue_get(struct workqueue *queue);
 /* NULL if none is ready now. */
 char *workqueue_try_get(struct workqueue *queue);
+/* Of a key that a worker has: how long it was ready before. */
+int64_t workqueue_waited_ms(struct workqueue *queue, const char *key);
 void workqueue_done(struct workqueue *queue, const char *key);
 /* Failures in a row of a key; the delay before the next try is 5 ms * 2^n, at most 1000 s (client-go's
  * numbers). */

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What an operator has in hand beside the objects: the flight recorder, and what is told of
+# What an operator has in hand beside the objects: the names of the metrics, the flight recorder, and what is told of
 # objects that cannot be read.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -14,6 +14,47 @@ start_controller
 wait_until 30 "the controller is ready" is_ready
 kubectl apply -f "$SAMPLE" >/dev/null
 expect "an object becomes Ready" "met" kubectl wait --for=condition=Ready teedeployment/hello --timeout=60s
+
+# The scrape as lines of name, type and labels. Names and labels are an interface: dashboards and
+# alerts that know controller-runtime's must work here.
+families() {
+  metrics | awk '
+    $1 == "#" && $2 == "TYPE" { type[$3] = $4; labels[$3] = "?"; next }
+    $1 == "#" { next }
+    {
+      name = $0; sub(/[{ ].*/, "", name)
+      keys = ""
+      if (match($0, /\{.*\}/)) {
+        rest = substr($0, RSTART + 1, RLENGTH - 2)
+        while (match(rest, /^,?[a-z_]+="([^"\\]|\\.)*"/)) {
+          pair = substr(rest, 1, RLENGTH); rest = substr(rest, RLENGTH + 1)
+          sub(/^,/, "", pair); sub(/=.*/, "", pair)
+          if (pair != "le") keys = keys (keys == "" ? "" : ",") pair
+        }
+      }
+      if (!(name in type)) sub(/_(bucket|sum|count)$/, "", name)
+      labels[name] = keys
+    }
+    END { for (name in type) print name, type[name] (labels[name] == "" ? "" : " " labels[name]) }' |
+    sed "/^tee_attestation_failures_total /d" | LC_ALL=C sort # which has no series until one fails
+}
+if names=$(diff "$TEE_ROOT/test/e2e/metric_names.txt" <(families)); then
+  pass "metrics: names, types and labels are those of metric_names.txt"
+else
+  fail "metrics: names, types and labels are those of metric_names.txt" "$names"
+fi
+undocumented=$(while read -r name _; do
+  [[ $name == process_* ]] || grep -qF "\`$name\`" "$TEE_ROOT/docs/api.md" || echo "$name"
+done <"$TEE_ROOT/test/e2e/metric_names.txt")
+if [[ -z $undocumented ]]; then pass "metrics: each is in docs/api.md"; else fail "metrics: each is in docs/api.md" "$undocumented"; fi
+value() { metrics | sed -n "s/^$1 //p"; }
+is_above() { awk -v value="$(value "$1")" -v limit="$2" 'BEGIN { exit !(value > limit) }'; }
+expect "metrics: the memory of the store is counted" "" is_above tee_store_bytes 100
+expect "metrics: what the watch brought is counted" "" is_above tee_watch_events_total 0
+expect "metrics: passes are timed in the queue" "" is_above 'workqueue_queue_duration_seconds_count{name="teedeployment",controller="teedeployment"}' 0
+expect "metrics: the API server's host" "host=\"${SERVER#https://}\"" metrics
+fresh() { awk -v value="$(metrics | sed -n 's/^informer_staleness_seconds{.*} //p')" 'BEGIN { exit !(value >= 0 && value < 75) }'; }
+expect "metrics: the watch is fresh" "" fresh
 
 # flight WHAT: how many transitions of that jq condition were dumped
 flight() { jq -s "[.[] | select(.msg == \"Transition\") | select($1)] | length" "$DIR/controller.log"; }

@@ -200,6 +200,15 @@ static void test_scopes(void **state)
     store_end_list(store, "a", note_key, &gone);
     assert_string_equal(buf_text(&gone), "a/x ");
     assert_int_equal(store_count(store), 1);
+    size_t one = store_bytes(store);
+    assert_true(one > sizeof(struct teedeployment));
+    put_in(store, "ab", "x"); /* the same again: as much as before */
+    assert_int_equal(store_bytes(store), one);
+    put_in(store, "a", "x");
+    assert_true(store_bytes(store) > one);
+    store_remove(store, "a/x");
+    store_remove(store, "ab/x");
+    assert_int_equal(store_bytes(store), 0);
     store_set_heard(store, "a", 1000);
     store_set_heard(store, "ab", 5000);
     assert_int_equal(store_silent_ms(store, 6000), 5000);

@@ -47,7 +47,8 @@ static void test_one_entry_per_key(void **state)
     for (int i = 0; i < 5; i++)
         workqueue_add(queue, "a", i % 2 ? WORK_URGENT : WORK_BACKGROUND);
     workqueue_add(queue, "b", WORK_BACKGROUND);
-    assert_int_equal(workqueue_get_counts(queue).ready, 2);
+    assert_int_equal(workqueue_get_counts(queue).ready[WORK_URGENT], 1);
+    assert_int_equal(workqueue_get_counts(queue).ready[WORK_BACKGROUND], 1);
     assert_int_equal(workqueue_get_counts(queue).adds, 6);
     expect_and_finish(queue, "a");
     expect_and_finish(queue, "b");
@@ -240,6 +241,33 @@ static void test_many_threads(void **state)
     workqueue_free(crowd.queue);
 }
 
+/* How long keys wait and work, for the metrics. */
+static void test_times(void **state)
+{
+    (void)state;
+    int64_t now_ms = 1000;
+    struct clock clock = virtual_clock(&now_ms);
+    struct workqueue *queue = workqueue_new(&clock);
+    workqueue_add(queue, "a", WORK_URGENT);
+    workqueue_add_at(queue, "b", 3000);
+    now_ms = 1400;
+    expect_next(queue, "a");
+    assert_int_equal(workqueue_waited_ms(queue, "a"), 400);
+    assert_int_equal(workqueue_waited_ms(queue, "b"), 0);
+    now_ms = 3000;
+    expect_next(queue, "b");
+    now_ms = 3500;
+    struct workqueue_counts counts = workqueue_get_counts(queue);
+    assert_int_equal(counts.processing, 2);
+    assert_int_equal(counts.unfinished_ms, 2100 + 500);
+    assert_int_equal(counts.longest_ms, 2100);
+    assert_int_equal(counts.ready[WORK_URGENT] + counts.ready[WORK_BACKGROUND], 0);
+    workqueue_done(queue, "a");
+    workqueue_done(queue, "b");
+    assert_int_equal(workqueue_get_counts(queue).unfinished_ms, 0);
+    workqueue_free(queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_classes),
         cmocka_unit_test(test_back_off),
         cmocka_unit_test(test_many_threads),
+        cmocka_unit_test(test_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
