@@ -1,8 +1,8 @@
 """3. An object is deleted and made anew under its name while nobody hears it.
 
-Failing: the new object takes over the old instance, or has two, or the old one runs for ever. Guard taken out: the
-comparison of uids in remember() (pkg/reconcile/reconciler.c), by which the new object would go on with what was
-remembered of the old.
+Failing: the new object takes over the old instance, or has two, or the old one runs for ever. Guard taken out: the uid in
+the deployment id (decode() in pkg/api/teedeployment.c). That what is remembered of a key ends with its uid (remember() in
+pkg/reconcile/reconciler.c) is not seen here: without it the case still held.
 """
 
 from client_cases.case import API_SERVER_RESTARTS, SWEEP, forget_the_past, go_on, make_old, stop, story_behind_proxy
