@@ -54,7 +54,7 @@ class FaultProxy:
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.proxy, self.server.tls = self, context
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.kubeconfig = f"{folder}/proxied.kubeconfig"
+        self.kubeconfig = f"{folder}/proxied-{self.server.server_address[1]}.kubeconfig"
         with open(plane.controller_kubeconfig, encoding="utf-8") as file:
             text = re.sub(r"server: https://\S+", f"server: https://127.0.0.1:{self.server.server_address[1]}", file.read())
         with open(self.kubeconfig, "w", encoding="utf-8") as file:
