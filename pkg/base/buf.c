@@ -19,6 +19,13 @@ void buf_done(struct buf *buf)
     *buf = (struct buf){.max = buf->max};
 }
 
+void buf_wipe(struct buf *buf)
+{
+    if (buf->data)
+        explicit_bzero(buf->data, buf->cap);
+    buf_done(buf);
+}
+
 void buf_reset(struct buf *buf)
 {
     buf->len = 0;

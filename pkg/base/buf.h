@@ -20,6 +20,8 @@ struct buf {
 
 void buf_init(struct buf *buf, size_t max);
 void buf_done(struct buf *buf);
+/* The same for what nobody else may find in memory. */
+void buf_wipe(struct buf *buf);
 /* Empties it and keeps the memory. */
 void buf_reset(struct buf *buf);
 int buf_append(struct buf *buf, const void *data, size_t len);

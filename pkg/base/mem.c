@@ -56,6 +56,19 @@ char *mem_strdup(const char *text)
     return text ? mem_strndup(text, strlen(text)) : NULL;
 }
 
+void mem_free_secret(char *text)
+{
+    if (text)
+        explicit_bzero(text, strlen(text));
+    free(text);
+}
+
+void mem_free_texts(char *const *texts)
+{
+    for (; *texts; texts++)
+        free(*texts);
+}
+
 char *mem_printf(const char *format, ...)
 {
     char *text = NULL;

@@ -356,13 +356,11 @@ int kube_config_load(const struct kube_config_source *source, struct kube_config
 
 void kube_config_done(struct kube_config *config)
 {
-    char *const secrets[] = {config->token, config->key_pem};
-    for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
-        if (secrets[i])
-            explicit_bzero(secrets[i], strlen(secrets[i]));
     char *const texts[] = {config->server,   config->namespace, config->tls_server_name, config->proxy_url,
                            config->ca_file,  config->ca_pem,    config->cert_file,       config->cert_pem,
-                           config->key_file, config->key_pem,   config->token,           config->token_file};
+                           config->key_file, config->token_file};
+    mem_free_secret(config->token);
+    mem_free_secret(config->key_pem);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         free(texts[i]);
     impersonation_free(config->impersonation);

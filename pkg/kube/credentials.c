@@ -31,19 +31,12 @@ struct kube_credentials *kube_credentials_new(const struct kube_config *config, 
     return credentials;
 }
 
-static void wipe(char *secret)
-{
-    if (secret)
-        explicit_bzero(secret, strlen(secret));
-    free(secret);
-}
-
 void kube_auth_unref(struct kube_auth *auth)
 {
     if (!auth || !ref_put(&auth->ref))
         return;
-    wipe(auth->token);
-    wipe(auth->key_pem);
+    mem_free_secret(auth->token);
+    mem_free_secret(auth->key_pem);
     free(auth->ca_pem);
     free(auth->cert_pem);
     free(auth);

@@ -31,20 +31,13 @@ static int bad(struct error *err, const char *field, const char *what)
     return error_set(err, ERROR_INVALID, "BadExec", "exec.%s %s", field, what);
 }
 
-static void free_texts(char *const *texts)
-{
-    for (; *texts; texts++)
-        free(*texts);
-}
-
 struct exec_plugin *exec_plugin_free(struct exec_plugin *plugin)
 {
     if (!plugin)
         return NULL;
-    free_texts(plugin->arguments);
+    mem_free_texts(plugin->arguments);
     for (char **variable = plugin->variables; *variable; variable++)
-        explicit_bzero(*variable, strlen(*variable));
-    free_texts(plugin->variables);
+        mem_free_secret(*variable);
     free(plugin->api_version);
     free(plugin->install_hint);
     free(plugin);
@@ -200,12 +193,9 @@ static char **make_environment(const struct exec_plugin *plugin, char *info)
 
 void exec_credential_done(struct exec_credential *credential)
 {
-    char *const texts[] = {credential->token, credential->cert_pem, credential->key_pem};
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        if (texts[i])
-            explicit_bzero(texts[i], strlen(texts[i]));
-        free(texts[i]);
-    }
+    mem_free_secret(credential->token);
+    mem_free_secret(credential->cert_pem);
+    mem_free_secret(credential->key_pem);
     *credential = (struct exec_credential){0};
 }
 
@@ -278,9 +268,7 @@ int exec_plugin_run(const struct exec_plugin *plugin, const struct exec_cluster 
     else if (problem.kind == ERROR_INVALID && plugin->install_hint)
         error_set(&problem, ERROR_INVALID, "BadExec", "exec: no program '%.80s'. %.150s",
                   plugin->arguments[0], plugin->install_hint);
-    if (out.data)
-        explicit_bzero(out.data, out.cap);
-    buf_done(&out);
+    buf_wipe(&out);
     if (result < 0 && err)
         *err = problem;
     return result;

@@ -91,14 +91,13 @@ int impersonation_decode(struct yaml_value user, char ***ret_headers, struct err
         *ret_headers = lines.count > 0 ? mem_dup(lines.items, (lines.count + 1) * sizeof(char *)) : NULL;
         return 0;
     }
-    for (size_t i = 0; i < lines.count; i++)
-        free(lines.items[i]);
+    mem_free_texts(lines.items);
     return -1;
 }
 
 void impersonation_free(char **headers)
 {
-    for (char **line = headers; line && *line; line++)
-        free(*line);
+    if (headers)
+        mem_free_texts(headers);
     free(headers);
 }

@@ -4,7 +4,6 @@
 #include "nitro/credentials_source.h"
 
 #include <arpa/inet.h>
-#include <openssl/crypto.h>
 #include <string.h>
 
 enum { TRIES_MAX = 3, PAUSE_MS = 1000, TIMEOUT_MS = 2000, MAX_URL = 2048 };
@@ -139,8 +138,7 @@ static int try_once(const struct aws_credentials_options *options, const struct 
     }
     *ret_may_retry = response.status >= 500 || response.status == 429;
     int result = read_answer(options, &response, ret_identity, err);
-    if (response.body.data)
-        OPENSSL_cleanse(response.body.data, response.body.cap);
+    buf_wipe(&response.body);
     http_response_done(&response);
     return result;
 }

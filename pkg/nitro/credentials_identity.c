@@ -5,7 +5,6 @@
 #include "base/mem.h"
 
 #include <jansson.h>
-#include <openssl/crypto.h>
 #include <string.h>
 
 enum { MAX_ACCESS_KEY = 128, MAX_SECRET = 256, MAX_TOKEN = 16384, MAX_CODE = 64 };
@@ -19,17 +18,9 @@ static bool is_clean(const char *text, size_t max)
     return len > 0;
 }
 
-static void wipe(const char *secret)
-{
-    char *text = (char *)secret;
-    if (text)
-        OPENSSL_cleanse(text, strlen(text));
-    free(text);
-}
-
 void secret_freep(char **secret)
 {
-    wipe(*secret);
+    mem_free_secret(*secret);
     *secret = NULL;
 }
 
@@ -37,9 +28,9 @@ void aws_identity_unref(struct aws_identity *identity)
 {
     if (!identity || !ref_put(&identity->ref))
         return;
-    wipe(identity->keys.access_key_id);
-    wipe(identity->keys.secret_access_key);
-    wipe(identity->keys.session_token);
+    mem_free_secret((char *)identity->keys.access_key_id);
+    mem_free_secret((char *)identity->keys.secret_access_key);
+    mem_free_secret((char *)identity->keys.session_token);
     free(identity);
 }
 
@@ -153,9 +144,7 @@ int credentials_read_token(const char *path, const char *variable, char **ret_to
     int result = file_read(path, &text, err);
     CLEANUP(secret_freep) char *token = result == 0 ? trim(buf_text(&text)) : NULL;
     bool is_whole = text.len == 0 || strlen(buf_text(&text)) == text.len;
-    if (text.data)
-        OPENSSL_cleanse(text.data, text.cap);
-    buf_done(&text);
+    buf_wipe(&text);
     if (result < 0)
         return error_wrap(err, "%s", variable);
     if (!token || !is_whole || !is_clean(token, CREDENTIALS_TOKEN_MAX))

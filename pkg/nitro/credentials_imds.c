@@ -32,7 +32,7 @@ static int get_path(struct imds *imds, char **ret_path, struct error *err)
     else
         result = error_set(err, ERROR_UNAVAILABLE, "MetadataFailed",
                            "the name of the instance's role is malformed");
-    imds_text_done(&roles);
+    buf_wipe(&roles);
     return result;
 }
 
@@ -61,6 +61,6 @@ int credentials_from_imds(const struct aws_credentials_options *options, struct 
     if (result < 0)
         return -1;
     result = identity_decode(options, &text, &claim, ret_identity, err);
-    imds_text_done(&text);
+    buf_wipe(&text);
     return result;
 }

@@ -6,7 +6,6 @@
 #include "nitro/credentials_source.h"
 
 #include <jansson.h>
-#include <openssl/crypto.h>
 #include <string.h>
 
 enum { TIMEOUT_MS = 10000, MAX_OUTPUT = 64 * 1024 };
@@ -40,12 +39,6 @@ static char *take_word(const char **at)
     return NULL;
 }
 
-static void free_words(char **words)
-{
-    for (; *words; words++)
-        free(*words);
-}
-
 int process_split(const char *line, char *ret_arguments[PROCESS_ARGUMENTS_MAX + 1], struct error *err)
 {
     char *words[PROCESS_ARGUMENTS_MAX + 1] = {NULL};
@@ -53,13 +46,13 @@ int process_split(const char *line, char *ret_arguments[PROCESS_ARGUMENTS_MAX + 
     for (line += strspn(line, " \t"); *line; line += strspn(line, " \t")) {
         char *word = count < PROCESS_ARGUMENTS_MAX ? take_word(&line) : NULL;
         if (!word) {
-            free_words(words);
+            mem_free_texts(words);
             return bad_line(err, "a quote is not closed, or there are more than 64 arguments");
         }
         words[count++] = word;
     }
     if (count == 0 || !*words[0]) {
-        free_words(words);
+        mem_free_texts(words);
         return bad_line(err, "it names no program");
     }
     memcpy(ret_arguments, words, sizeof(words));
@@ -90,13 +83,11 @@ int credentials_from_process(const struct aws_credentials_options *options, cons
         return -1;
     buf_init(&out, MAX_OUTPUT);
     int result = process_run(&process, &out, err);
-    free_words(arguments);
+    mem_free_texts(arguments);
     if (result == 0)
         result = check_version(&out, err);
     if (result == 0)
         result = identity_decode(options, &out, &claim, ret_identity, err);
-    if (out.data)
-        OPENSSL_cleanse(out.data, out.cap);
-    buf_done(&out);
+    buf_wipe(&out);
     return result;
 }

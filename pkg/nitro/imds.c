@@ -5,7 +5,6 @@
 #include "http/client.h"
 #include "nitro/aws_config.h"
 
-#include <openssl/crypto.h>
 #include <string.h>
 
 enum { CONNECT_MS = 1000, TOTAL_MS = 2000, MAX_ANSWER = 64 * 1024, MAX_TOKEN = 1024, TRIES_MAX = 3 };
@@ -49,7 +48,7 @@ static int exchange_once(struct imds *imds, const char *path, struct buf *ret_te
     if (result == 0)
         *ret_text = response.body;
     else
-        imds_text_done(&response.body);
+        buf_wipe(&response.body);
     return result;
 }
 
@@ -86,7 +85,7 @@ int imds_open(const char *endpoint, struct stop *stop, struct imds *ret_imds, st
         else
             result = error_set(err, ERROR_UNAVAILABLE, "MetadataFailed",
                                "the metadata service's token is malformed");
-        imds_text_done(&token);
+        buf_wipe(&token);
     }
     if (result == 0)
         *ret_imds = imds;
@@ -100,18 +99,9 @@ int imds_get(struct imds *imds, const char *path, struct buf *ret_text, struct e
     return exchange(imds, path, ret_text, err);
 }
 
-void imds_text_done(struct buf *text)
-{
-    if (text->data)
-        OPENSSL_cleanse(text->data, text->cap);
-    buf_done(text);
-}
-
 void imds_done(struct imds *imds)
 {
-    if (imds->token_header)
-        OPENSSL_cleanse(imds->token_header, strlen(imds->token_header));
-    free(imds->token_header);
+    mem_free_secret(imds->token_header);
     http_client_free(imds->client);
 }
 
@@ -130,6 +120,6 @@ int imds_fetch_region(const char *endpoint, struct stop *stop, char **ret_region
     else
         result =
             error_set(err, ERROR_UNAVAILABLE, "MetadataFailed", "the metadata service's region is malformed");
-    imds_text_done(&text);
+    buf_wipe(&text);
     return result;
 }

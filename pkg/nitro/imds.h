@@ -25,9 +25,8 @@ struct imds {
 
 /* On failure there is nothing to be released. */
 MUST_CHECK int imds_open(const char *endpoint, struct stop *stop, struct imds *ret_imds, struct error *err);
-/* *ret_text is new and never empty; imds_text_done() wipes and frees it. path begins with a slash. */
+/* *ret_text is new and never empty; buf_wipe() is for the caller. path begins with a slash. */
 MUST_CHECK int imds_get(struct imds *imds, const char *path, struct buf *ret_text, struct error *err);
-void imds_text_done(struct buf *text);
 void imds_done(struct imds *imds);
 
 /* In a session of its own; the caller frees. The answer has passed aws_region_is_valid(). */

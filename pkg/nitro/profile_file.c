@@ -180,9 +180,7 @@ static int load_one(struct profile_files *files, const struct environment *envir
     else
         result = profile_files_add(files, buf_text(&text), path, is_credentials, err);
     files->is_given |= !is_absent;
-    if (text.data)
-        OPENSSL_cleanse(text.data, text.cap);
-    buf_done(&text);
+    buf_wipe(&text);
     return result;
 }
 
@@ -201,8 +199,7 @@ void profile_files_done(struct profile_files *files)
 {
     for (size_t i = 0; i < files->count; i++) {
         struct profile_setting *item = &files->items[i];
-        OPENSSL_cleanse(item->value, strlen(item->value));
-        free(item->value);
+        mem_free_secret(item->value);
         free(item->key);
         free(item->section);
     }

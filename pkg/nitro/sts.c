@@ -11,7 +11,6 @@
 #include "nitro/imds.h"
 #include "nitro/xml.h"
 
-#include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <string.h>
 
@@ -218,8 +217,7 @@ static int read_response(struct call *call, struct http_response *response,
     call->is_skewed = aws_skew_note(options->skew, response->date_ms, clock_wall_ms(options->clock));
     int result = response->status == 200 ? read_keys(call, &response->body, ret_identity, err)
                                          : read_fault(call, response, err);
-    if (response->body.data)
-        OPENSSL_cleanse(response->body.data, response->body.cap);
+    buf_wipe(&response->body);
     http_response_done(response);
     return result;
 }
@@ -292,9 +290,7 @@ int sts_assume(const struct aws_credentials_options *options, const struct sts_r
         put_body(&call);
         result = perform(&call, ret_identity, err);
     }
-    if (call.body.data)
-        OPENSSL_cleanse(call.body.data, call.body.cap);
-    buf_done(&call.body);
+    buf_wipe(&call.body);
     free(call.region);
     free(call.url);
     free(call.host);
