@@ -77,17 +77,24 @@ int ec2_dry_run(struct ec2 *ec2, const struct ec2_launch *launch, int64_t timeou
     return -1;
 }
 
-int ec2_describe(struct ec2 *ec2, const struct ec2_query *query, const struct ec2_handler *handler,
-                 int64_t timeout_ms, struct error *err)
+/* An action that answers in pages, and what makes the body for one. */
+struct pages {
+    const char *action;
+    int (*make_body)(const struct ec2_query *query, const char *next_token, char **ret_body,
+                     struct error *err);
+};
+
+static int describe_pages(struct ec2 *ec2, const struct pages *pages, const struct ec2_query *query,
+                          const struct ec2_handler *handler, int64_t timeout_ms, struct error *err)
 {
     struct ec2_call call;
     int result = 0;
-    ec2_call_init(&call, ec2, "DescribeInstances", timeout_ms);
+    ec2_call_init(&call, ec2, pages->action, timeout_ms);
     call.handler = *handler;
     call.is_patient = call.is_patient || query->is_patient;
     do {
         CLEANUP(freep) char *body = NULL;
-        result = ec2_request_describe(query, call.next_token, &body, err);
+        result = pages->make_body(query, call.next_token, &body, err);
         call.body = body;
         if (result == 0)
             result = ec2_call_perform(&call, err);
@@ -96,24 +103,11 @@ int ec2_describe(struct ec2 *ec2, const struct ec2_query *query, const struct ec
     return result;
 }
 
-static int describe_status(struct ec2 *ec2, const struct ec2_filter *filter,
-                           const struct ec2_handler *handler, int64_t timeout_ms, struct error *err)
+int ec2_describe(struct ec2 *ec2, const struct ec2_query *query, const struct ec2_handler *handler,
+                 int64_t timeout_ms, struct error *err)
 {
-    const struct ec2_query query = {.filters = filter, .filter_count = 1};
-    struct ec2_call call;
-    int result = 0;
-    ec2_call_init(&call, ec2, "DescribeInstanceStatus", timeout_ms);
-    call.handler = *handler;
-    call.is_patient = true;
-    do {
-        CLEANUP(freep) char *body = NULL;
-        result = ec2_request_describe_status(&query, call.next_token, &body, err);
-        call.body = body;
-        if (result == 0)
-            result = ec2_call_perform(&call, err);
-    } while (result == 0 && call.next_token);
-    ec2_call_done(&call);
-    return result;
+    static const struct pages pages = {"DescribeInstances", ec2_request_describe};
+    return describe_pages(ec2, &pages, query, handler, timeout_ms, err);
 }
 
 int ec2_describe_unhealthy(struct ec2 *ec2, const struct ec2_handler *handler, int64_t timeout_ms,
@@ -124,9 +118,12 @@ int ec2_describe_unhealthy(struct ec2 *ec2, const struct ec2_handler *handler, i
     static const struct ec2_filter filters[] = {{"event.code", codes, 2},
                                                 {"instance-status.status", impaired, 1},
                                                 {"system-status.status", impaired, 1}};
-    for (size_t i = 0; i < ARRAY_LEN(filters); i++)
-        if (describe_status(ec2, &filters[i], handler, timeout_ms, err) < 0)
+    static const struct pages pages = {"DescribeInstanceStatus", ec2_request_describe_status};
+    for (size_t i = 0; i < ARRAY_LEN(filters); i++) {
+        const struct ec2_query query = {.filters = &filters[i], .filter_count = 1, .is_patient = true};
+        if (describe_pages(ec2, &pages, &query, handler, timeout_ms, err) < 0)
             return -1;
+    }
     return 0;
 }
 

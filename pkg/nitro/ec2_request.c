@@ -192,6 +192,16 @@ static int put_filters(struct buf *body, const struct ec2_query *query, struct e
     return 0;
 }
 
+static int put_page(struct buf *body, const struct ec2_query *query, const char *next_token, char **ret_body,
+                    struct error *err)
+{
+    if (put_filters(body, query, err) < 0)
+        return -1;
+    put_positive(body, EC2_PAGE_SIZE, "MaxResults");
+    put(body, next_token, "NextToken");
+    return finish(body, ret_body, err);
+}
+
 int ec2_request_describe(const struct ec2_query *query, const char *next_token, char **ret_body,
                          struct error *err)
 {
@@ -201,11 +211,7 @@ int ec2_request_describe(const struct ec2_query *query, const char *next_token, 
         return invalid(err, "ids exclude filters and paging");
     if (query->id_count > 0)
         return put_ids(&body, query->ids, query->id_count, err) < 0 ? -1 : finish(&body, ret_body, err);
-    if (put_filters(&body, query, err) < 0)
-        return -1;
-    put_positive(&body, EC2_PAGE_SIZE, "MaxResults");
-    put(&body, next_token, "NextToken");
-    return finish(&body, ret_body, err);
+    return put_page(&body, query, next_token, ret_body, err);
 }
 
 int ec2_request_describe_status(const struct ec2_query *query, const char *next_token, char **ret_body,
@@ -213,11 +219,7 @@ int ec2_request_describe_status(const struct ec2_query *query, const char *next_
 {
     CLEANUP(buf_done) struct buf body;
     begin(&body, "DescribeInstanceStatus");
-    if (put_filters(&body, query, err) < 0)
-        return -1;
-    put_positive(&body, EC2_PAGE_SIZE, "MaxResults");
-    put(&body, next_token, "NextToken");
-    return finish(&body, ret_body, err);
+    return put_page(&body, query, next_token, ret_body, err);
 }
 
 const char *ec2_verb_action(enum ec2_verb verb)
