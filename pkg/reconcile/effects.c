@@ -371,13 +371,6 @@ static int stop(struct pass *pass, struct error *err)
     return change_state(pass, ports_of(pass)->stop_host, "Stopped", err);
 }
 
-static int terminate(struct pass *pass, struct error *err)
-{
-    const char *why = pass->plan.why;
-    bool is_special = strcmp(why, "Replaced") == 0 || strcmp(why, "DuplicateInstance") == 0;
-    return change_state(pass, ports_of(pass)->terminate_host, is_special ? why : "Terminated", err);
-}
-
 /* A failing host; what did not happen is not counted. */
 static int repair(struct pass *pass, struct error *err)
 {
@@ -391,6 +384,15 @@ static int repair(struct pass *pass, struct error *err)
     if (result < 0)
         fleet_release_repair(pass->fleet, id);
     return result;
+}
+
+static int terminate(struct pass *pass, struct error *err)
+{
+    const char *why = pass->plan.why;
+    if (pass->plan.is_repair)
+        return repair(pass, err);
+    bool is_special = strcmp(why, "Replaced") == 0 || strcmp(why, "DuplicateInstance") == 0;
+    return change_state(pass, ports_of(pass)->terminate_host, is_special ? why : "Terminated", err);
 }
 
 /* No answer: the next try comes soon while the host boots, later the longer it lasts, and at the latest each
@@ -580,5 +582,5 @@ int effect_run(struct pass *pass, struct error *err)
                      pass->plan.action != PLAN_PREFLIGHT && pass->plan.action != PLAN_ATTEST;
     if (is_change && pass->options->config->read_only)
         return 0;
-    return pass->plan.is_repair ? repair(pass, err) : effects[pass->plan.action](pass, err);
+    return effects[pass->plan.action](pass, err);
 }

@@ -217,13 +217,12 @@ void inventory_put_health(struct inventory *inventory, const char *id, const str
     entry->health_mark = inventory->health_mark;
     if (is_lesser || (known->ailment == health->ailment && known->event_ms == health->event_ms))
         return;
-    bool is_new = known->ailment == HOST_WELL;
-    struct host_health before = *known;
-    *known = *health;
-    if (!is_new) { /* it ails since then, in whatever way */
-        known->since_ms = before.since_ms;
-        known->since_wall_ms = before.since_wall_ms;
+    struct host_health now = *health;
+    if (known->ailment != HOST_WELL) { /* it ails since then, in whatever way */
+        now.since_ms = known->since_ms;
+        now.since_wall_ms = known->since_wall_ms;
     }
+    *known = now;
     entry->is_changed = true;
 }
 

@@ -166,8 +166,8 @@ static bool is_launch_ahead(const struct plan_input *in)
 {
     enum attempt_state attempt = in->seen->attempt;
     bool is_idle = observed_host(in->seen) || attempt == ATTEMPT_NONE || attempt == ATTEMPT_DEAD;
-    bool is_wanted = plan_needs_preflight(in) && plan_wants_running(in);
-    return is_wanted && is_idle && (!observed_host(in->seen) || plan_is_drifted(in));
+    bool is_wanted = plan_wants_running(in) && (!observed_host(in->seen) || plan_is_drifted(in));
+    return !in->want->is_deleting && is_wanted && is_idle;
 }
 
 bool plan_launch_is_refused(const struct plan_input *in)
@@ -480,12 +480,18 @@ static bool row_ready(const struct plan_input *in, struct plan *ret)
     return true;
 }
 
+static void look_within(struct plan *plan, int64_t ms)
+{
+    if (plan->look_again_ms < 0 || plan->look_again_ms > ms)
+        plan->look_again_ms = ms;
+}
+
 /* A lapse is shown by a timer, whatever row answered. */
 static void wake_for_lapse(const struct plan_input *in, struct plan *plan)
 {
     int64_t left_ms = in->want->status.attestation.valid_until_ms - in->now.wall_ms;
-    if (plan_has_verdict(in) && left_ms > 0 && (plan->look_again_ms < 0 || plan->look_again_ms > left_ms))
-        plan->look_again_ms = left_ms;
+    if (plan_has_verdict(in) && left_ms > 0)
+        look_within(plan, left_ms);
 }
 
 /* A replacement that was held up is thought of again, whatever the host is asked meanwhile. */
@@ -495,8 +501,7 @@ static void wake_for_preflight(const struct plan_input *in, struct plan *plan)
     if (plan->row <= 10 || !replacement(in) || look_at_gate(in, PURPOSE_REPLACE, &wait_ms) != GATE_SHUT ||
         wait_ms < 0)
         return;
-    if (plan->look_again_ms < 0 || plan->look_again_ms > wait_ms)
-        plan->look_again_ms = wait_ms;
+    look_within(plan, wait_ms);
 }
 
 /* A failing host is thought of again when its time is up, or when there may be room in the budget. */
@@ -505,8 +510,8 @@ static void wake_for_repair(const struct plan_input *in, struct plan *plan)
     int64_t wait_ms = health_patience_ms(in);
     if (wait_ms < 0 && health_repair(in) && in->seen->fleet.is_repair_spent)
         wait_ms = REPAIR_LOOK_MS;
-    if (wait_ms >= 0 && (plan->look_again_ms < 0 || plan->look_again_ms > wait_ms))
-        plan->look_again_ms = wait_ms;
+    if (wait_ms >= 0)
+        look_within(plan, wait_ms);
 }
 
 struct plan plan_next(const struct plan_input *in)

@@ -106,9 +106,9 @@ static struct verdict host_by_state(const struct builder *builder)
         arena_printf(builder->arena, "Instance %s is %s", host->id, host_state_names[host->state]);
     if (host->state == HOST_STOPPED && plan_wants_running(builder->in) && plan_start_is_held(builder->in))
         return start_is_short(builder);
-    if (health_problem(builder->in))
-        return (struct verdict){"True", health_problem(builder->in),
-                                health_text(builder->in, builder->arena)};
+    const char *problem = health_problem(builder->in);
+    if (problem)
+        return (struct verdict){"True", problem, health_text(builder->in, builder->arena)};
     switch (host->state) {
     case HOST_RUNNING: return (struct verdict){"True", "Running", running_text(builder, text)};
     case HOST_PENDING: return (struct verdict){"False", "Pending", text};
