@@ -67,12 +67,16 @@ static bool is_listing(const struct watch *watch)
     return watch->state != WATCH_LISTED && watch->state != WATCH_WATCHING;
 }
 
+static bool may_stream(const struct watch *watch)
+{
+    return watch->streams && watch->stream_failures < STREAM_TRIES && !watch->full_list;
+}
+
 void watch_next(struct watch *watch, int64_t now_ms, struct buf *query, struct watch_request *ret_request)
 {
-    bool is_stream = is_listing(watch) && watch->state != WATCH_PAGING && !watch->full_list &&
-                     watch->streams && watch->stream_failures < STREAM_TRIES;
-    *ret_request = (struct watch_request){.delay_ms = watch->delay_ms,
-                                          .is_new_list = is_listing(watch) && watch->state != WATCH_PAGING};
+    bool is_new_list = is_listing(watch) && watch->state != WATCH_PAGING;
+    bool is_stream = is_new_list && may_stream(watch);
+    *ret_request = (struct watch_request){.delay_ms = watch->delay_ms, .is_new_list = is_new_list};
     watch->delay_ms = 0;
     if (is_listing(watch) && !is_stream) {
         if (watch->state == WATCH_STREAMING)
@@ -230,17 +234,11 @@ static int fail_line(struct watch *watch, int64_t now_ms)
     return -1;
 }
 
-/* -1: a server that has no such thing as a mark. */
-static int take_stream_event(struct watch *watch, int64_t now_ms, struct watch_event *event)
+/* Before the mark: what was given so far is not all that there is up to any version. -1: a server that has no
+ * such thing as a mark. */
+static int take_unmarked(struct watch *watch, int64_t now_ms, enum watch_event_type type)
 {
-    event->is_list_end = event->type == WATCH_BOOKMARK && has_end_mark(event->object);
-    if (event->is_list_end) {
-        watch->stream_failures = 0;
-        watch->is_unordered = false;
-        watch->state = WATCH_WATCHING;
-        return 0;
-    }
-    if (event->type != WATCH_BOOKMARK || now_ms - watch->stream_ms < STREAM_MS)
+    if (type != WATCH_BOOKMARK || now_ms - watch->stream_ms < STREAM_MS)
         return 0;
     watch->streams = false;
     watch->state = WATCH_EMPTY;
@@ -263,12 +261,14 @@ int watch_on_line(struct watch *watch, struct json_span line, int64_t now_ms, st
     if (json_span_copy(span, version, sizeof(version)) < 0 || !*version)
         return fail_line(watch, now_ms);
     watch->broken_ms = 0;
-    if (watch->state == WATCH_STREAMING && take_stream_event(watch, now_ms, ret_event) < 0)
-        return -1;
-    if (watch->state == WATCH_STREAMING)
-        return 0; /* what was given so far is not all that there is up to any version */
+    if (watch->state == WATCH_STREAMING) {
+        ret_event->is_list_end = type == WATCH_BOOKMARK && has_end_mark(object);
+        if (!ret_event->is_list_end)
+            return take_unmarked(watch, now_ms, ret_event->type);
+    }
     watch->state = WATCH_WATCHING;
     watch->expired_count = 0;
+    watch->stream_failures = 0;
     if (type != WATCH_ADDED)
         watch->is_unordered = false;
     if (!watch->is_unordered)

@@ -144,9 +144,9 @@ static int on_line(void *ctx, const char *text, size_t len, struct error *err)
         return kube_status_to_error(&status, err);
     }
     atomic_fetch_add(&watcher->event_count, 1);
-    if (event.is_list_end) {
+    if (event.is_list_end)
         end_list(watcher);
-    } else if (event.type == WATCH_BOOKMARK)
+    else if (event.type == WATCH_BOOKMARK)
         owner->bookmark(owner->ctx, watcher->watch.resource_version);
     else
         owner->object(owner->ctx, event.type, event.object.text, event.object.len);
