@@ -131,14 +131,15 @@ static void *loop_run(void *ctx)
             continue;
         }
         int64_t start_ms = clock_mono_ms(controller->clock);
+        int64_t next_ms = start_ms + (int64_t)controller->options->inventory_interval_s * 1000;
         bool is_done = describe(controller) == 0;
         if (is_done && start_ms >= health_due_ms) {
             describe_health(controller);
-            health_due_ms = start_ms + (int64_t)controller->options->inventory_interval_s * 1000;
+            health_due_ms = next_ms;
         }
         loop->part_ms = next_part_ms(controller);
         if (is_done) {
-            due_ms = start_ms + (int64_t)controller->options->inventory_interval_s * 1000;
+            due_ms = next_ms;
             back_off_ms = BACK_OFF_FIRST_MS;
             continue;
         }

@@ -20,22 +20,17 @@ static struct metric_series *one(struct metrics *metrics, enum metric_type type,
     return metric_get_series(metrics_add(metrics, &family), controller_label);
 }
 
+/* Histograms are of seconds. */
 static struct metric_series *of_queue(struct metrics *metrics, enum metric_type type, const char *name,
                                       const char *help)
 {
-    struct metric_family family = {
-        .type = type, .name = name, .help = help, .labels = {"name", "controller"}};
-    return metric_get_series(metrics_add(metrics, &family), queue_labels);
-}
-
-static struct metric_series *queue_seconds(struct metrics *metrics, const char *name, const char *help)
-{
-    struct metric_family family = {.type = METRIC_HISTOGRAM,
+    bool is_histogram = type == METRIC_HISTOGRAM;
+    struct metric_family family = {.type = type,
                                    .name = name,
                                    .help = help,
                                    .labels = {"name", "controller"},
-                                   .bounds = queue_bounds,
-                                   .bound_count = ARRAY_LEN(queue_bounds)};
+                                   .bounds = is_histogram ? queue_bounds : NULL,
+                                   .bound_count = is_histogram ? ARRAY_LEN(queue_bounds) : 0};
     return metric_get_series(metrics_add(metrics, &family), queue_labels);
 }
 
@@ -166,10 +161,10 @@ static void add_queue_metrics(struct telemetry *telemetry)
     for (size_t i = 0; i < WORK_CLASSES; i++)
         telemetry->queue_depth[i] = metric_get_series(
             depths, (const char *[]){"teedeployment", "teedeployment", priorities[i], NULL});
-    telemetry->queue_wait_seconds = queue_seconds(metrics, "workqueue_queue_duration_seconds",
-                                                  "How long keys were ready before a worker took them");
+    telemetry->queue_wait_seconds = of_queue(metrics, METRIC_HISTOGRAM, "workqueue_queue_duration_seconds",
+                                             "How long keys were ready before a worker took them");
     telemetry->queue_work_seconds =
-        queue_seconds(metrics, "workqueue_work_duration_seconds", "How long workers had keys");
+        of_queue(metrics, METRIC_HISTOGRAM, "workqueue_work_duration_seconds", "How long workers had keys");
     telemetry->queue_unfinished = of_queue(metrics, METRIC_GAUGE, "workqueue_unfinished_work_seconds",
                                            "Time that workers have had their present keys, together");
     telemetry->queue_longest = of_queue(metrics, METRIC_GAUGE, "workqueue_longest_running_processor_seconds",
