@@ -34,8 +34,7 @@ run_part() {
     unit | vectors | differential | scenario | torture) part_preset release "$1" ;;
     fuzz) part_fuzz ;;
     e2e) part_e2e ;;
-    soak) part_soak ;;
-    compat) part_compat ;;
+    soak | compat) part_script "$1" ;;
   esac
 }
 
@@ -72,16 +71,11 @@ part_e2e() {
   run_ctest "$(build_folder release)" e2e 1
 }
 
-# Its progress is its output: an hour without a word would look like a test that hangs.
-part_soak() {
+# A script of test/e2e that is no part of e2e. Its progress is its output: an hour without a word would look like a test
+# that hangs.
+part_script() { # part_script NAME
   build_preset release all || return 1
-  TEE_BUILD_DIR=$(build_folder release) "$TEE_ROOT/test/e2e/soak.sh" >&2 || return 1
-  add_counts 1 0 0
-}
-
-part_compat() {
-  build_preset release all || return 1
-  TEE_BUILD_DIR=$(build_folder release) "$TEE_ROOT/test/e2e/compat.sh" >&2 || return 1
+  TEE_BUILD_DIR=$(build_folder release) "$TEE_ROOT/test/e2e/$1.sh" >&2 || return 1
   add_counts 1 0 0
 }
 

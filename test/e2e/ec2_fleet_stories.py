@@ -3,10 +3,7 @@
 import os
 import time
 
-from ec2_stack import condition, is_handled, wait_until
-
-# What a fleet of hundreds needs in minutes, and a default refuses (docs/behaviour.md section 4).
-PLENTY = ("--max-launches-per-hour-total", "10000", "--ec2-rate-share", "100")
+from ec2_stack import PLENTY, condition, is_handled, wait_until
 
 
 def launch_many(story, count, make_spec=lambda number: None):

@@ -19,6 +19,9 @@ import time
 import zlib
 
 GROUP = "/apis/tee.dev/v1alpha1"
+OBJECTS = GROUP + "/teedeployments"
+# What a fleet of hundreds needs in minutes, and a default refuses (docs/behaviour.md section 4).
+PLENTY = ("--max-launches-per-hour-total", "10000", "--ec2-rate-share", "100")
 DIGEST = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 ALIVE = ("pending", "running", "stopping", "stopped")
 CHANGES = ("RunInstances", "StartInstances", "StopInstances", "TerminateInstances")

@@ -14,7 +14,7 @@ import ec2_identity_stories
 import ec2_launch_stories
 import ec2_stack
 import ec2_traces
-from stage import Stage, tell_all
+from stage import Stage, conclude, tell_all
 
 STORIES = {story.__name__: story for module in (ec2_fleet_stories, ec2_launch_stories, ec2_identity_stories)
     for story in module.STORIES}
@@ -25,13 +25,10 @@ def main(work, plane, other_plane, *names):
     planes = [ec2_stack.Plane(plane), ec2_stack.Plane(other_plane)]
     traces = ec2_traces.Traces(planes)
     stages = [(Stage(name, planes, work, traces), STORIES[name]) for name in names or STORIES]
-    tell_all([[told] for told in stages])
+    tell_all(stages)
     last = Stage("secrets", planes, work, traces)
     last.tell(traces.search)
-    every = [stage for stage, _ in stages] + [last]
-    passed, failed = sum(stage.passed for stage in every), sum(stage.failed for stage in every)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return conclude([stage for stage, _ in stages] + [last])
 
 
 if __name__ == "__main__":

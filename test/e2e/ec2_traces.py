@@ -11,7 +11,7 @@ import threading
 
 import ec2_stack
 
-PATHS = ("/apis/tee.dev/v1alpha1/teedeployments", "/apis/events.k8s.io/v1/events")
+PATHS = (ec2_stack.OBJECTS, "/apis/events.k8s.io/v1/events")
 CONSOLE_SECRET = "hunter2-xyz"  # short, so that its name alone can give it away
 
 

@@ -99,10 +99,13 @@ class FaultProxy:
     def pass_watches(self):
         self.set_watches(PASS)
 
+    def watches(self):
+        return [stream for stream in self.streams if is_watch("GET", stream.path)]
+
     def set_watches(self, mode):
         with self.changed:
             self.watch_mode = mode
-            for stream in self.streams:
+            for stream in self.watches():
                 if stream.mode != DROP:
                     stream.mode = mode
             self.changed.notify_all()
@@ -110,9 +113,8 @@ class FaultProxy:
     def cut_watches(self):
         """Those of now, by a reset."""
         with self.changed:
-            for stream in self.streams:
-                if is_watch("GET", stream.path):
-                    stream.reset()
+            for stream in self.watches():
+                stream.reset()
 
     def has_rules(self, match):
         with self.lock:
@@ -121,7 +123,7 @@ class FaultProxy:
     def drop_watches(self):
         """What the watches of now bring vanishes, and neither end hears that the other is gone."""
         with self.changed:
-            for stream in self.streams:
+            for stream in self.watches():
                 stream.mode = DROP
             self.changed.notify_all()
 
@@ -238,23 +240,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     return
                 self.pass_piece(stream, piece)
                 sent += len(piece)
-            self.await_passage(stream)
+            self.wait_while(stream, HOLD)
+            self.wait_while(stream, DROP)  # until the test ends: the stream's end is not told either
             self.wfile.write(b"0\r\n\r\n")
         finally:
             with proxy.changed:
                 proxy.streams.remove(stream)
 
-    def await_passage(self, stream):
+    def wait_while(self, stream, mode):
         with self.server.proxy.changed:
-            while stream.mode == HOLD:
-                self.server.proxy.changed.wait()
-            while stream.mode == DROP:  # until the test ends: its end is not told either
+            while stream.mode == mode:
                 self.server.proxy.changed.wait()
 
     def pass_piece(self, stream, piece):
-        with self.server.proxy.changed:
-            while stream.mode == HOLD:
-                self.server.proxy.changed.wait()
+        self.wait_while(stream, HOLD)
         if stream.mode == PASS:
             self.send_piece(piece)
 

@@ -12,7 +12,7 @@ import os
 import sys
 
 import ec2_stack
-from stage import Stage, tell_all
+from stage import Stage, conclude, tell_all
 
 CASES = {
     "case_01_expired_version": 1, "case_02_missed_deletion": 1, "case_03_recreated": 1, "case_04_stale_server": 0,
@@ -25,10 +25,8 @@ def main(work, *arguments):
     ec2_stack.end_with_children()
     planes, names = [ec2_stack.Plane(folder) for folder in arguments[:3]], arguments[3:] or CASES
     told = [(Stage(name, [planes[CASES[name]]], work), importlib.import_module(f"client_cases.{name}").tell) for name in names]
-    tell_all([[one] for one in told])
-    passed, failed = (sum(getattr(stage, what) for stage, _ in told) for what in ("passed", "failed"))
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    tell_all(told)
+    return conclude([stage for stage, _ in told])
 
 
 if __name__ == "__main__":

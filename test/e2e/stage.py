@@ -50,14 +50,16 @@ class Stage:
 
 
 def tell_all(told):
-    """told: lists of (Stage, function); the lists side by side, what is in one list in turn."""
-
-    def tell_in_turn(turns):
-        for stage, story in turns:
-            stage.tell(story)
-
-    threads = [threading.Thread(target=tell_in_turn, args=(turns,), daemon=True) for turns in told]
+    """told: pairs of a Stage and a story, side by side."""
+    threads = [threading.Thread(target=stage.tell, args=(story,), daemon=True) for stage, story in told]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def conclude(stages):
+    """The last line, and the exit code."""
+    passed, failed = sum(stage.passed for stage in stages), sum(stage.failed for stage in stages)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0

@@ -24,6 +24,12 @@ in_namespace() { kubectl -n "$1" get teedeployment "$2" -o jsonpath="$3"; }
 ready() { kubectl -n "$1" wait --for=condition=Ready "teedeployment/$2" --timeout=60s; }
 host_state() { sim GET instances | jq -r --arg id "$1" '.instances[] | select(.id == $id) | .state'; }
 age() { sim POST "instances/$1" '{"startedAgoMs": 3600000}' >/dev/null; }
+# Where the account was made anew its old token is void.
+renew_token() {
+  local token
+  token=$(kubectl -n tee-system create token tee-controller)
+  sed -i "s/{token: .*}/{token: $token}/" "$CONTROLLER_KUBECONFIG"
+}
 start_part() { # start_part FLAG...
   : >"$DIR/controller.log"
   run_beside_sim "${QUICK_LEASE[@]}" --inventory-interval 2 --orphan-sweep-interval 1 "$@"
@@ -50,9 +56,7 @@ kubectl delete -f "$TEE_ROOT/manifests/rbac.yaml" >/dev/null
   --show-only templates/rbac.yaml >"$DIR/rbac.yaml"
 expect_failure "the chart makes no cluster role" "" grep -E 'kind: ClusterRole' "$DIR/rbac.yaml"
 kubectl apply -f "$DIR/rbac.yaml" >/dev/null
-# The account is a new one: its old token is void.
-CONTROLLER_TOKEN=$(kubectl -n tee-system create token tee-controller)
-sed -i "s/{token: .*}/{token: $CONTROLLER_TOKEN}/" "$CONTROLLER_KUBECONFIG"
+renew_token
 expect_failure "which may not list all" "no" kubectl --kubeconfig "$CONTROLLER_KUBECONFIG" auth can-i list teedeployments.tee.dev --all-namespaces
 expect_failure "nor theirs" "no" kubectl --kubeconfig "$CONTROLLER_KUBECONFIG" auth can-i list teedeployments.tee.dev --namespace theirs
 
@@ -90,8 +94,7 @@ end_process controller
 # The same by a selector: with the rights on all, and orphans are looked for among all objects.
 kubectl delete -f "$DIR/rbac.yaml" >/dev/null
 kubectl apply -f "$TEE_ROOT/manifests/rbac.yaml" >/dev/null
-CONTROLLER_TOKEN=$(kubectl -n tee-system create token tee-controller)
-sed -i "s/{token: .*}/{token: $CONTROLLER_TOKEN}/" "$CONTROLLER_KUBECONFIG"
+renew_token
 start_part --selector shard=a
 object ours labelled "" a
 object ours claiming same-id a

@@ -1,6 +1,6 @@
 # Builds the programs pinned in go.mod beside this file, each when it is first asked for, once per machine; and
-# kube-apiserver-old, which is the kube-apiserver of compat/go.mod, and etcd-old, which is Debian's. Sourced by hack/kube.sh after hack/lib.sh. The cache
-# key is the hash of go.mod and go.sum.
+# kube-apiserver-old, which is the kube-apiserver of compat/go.mod, and etcd-old, which is Debian's. Sourced by
+# hack/kube.sh after hack/lib.sh. The cache key is the hash of go.mod and go.sum.
 #
 # TEE_KUBE_ETCD and TEE_KUBE_APISERVER name programs to be used instead of those pinned.
 

@@ -1,6 +1,7 @@
 """What the cases share: a story behind a fault proxy, an API server that forgets its past, and what a controller did."""
 
 import base64
+import contextlib
 import http.client
 import json
 import os
@@ -11,10 +12,7 @@ import threading
 import time
 
 import fault_proxy
-from ec2_stack import start, wait_until
-
-PATH = "/apis/tee.dev/v1alpha1/teedeployments"
-PLENTY = ("--max-launches-per-hour-total", "10000", "--ec2-rate-share", "100")
+from ec2_stack import OBJECTS, PLENTY, start, wait_until
 
 
 def story_behind_proxy(stage, flags=()):
@@ -68,6 +66,21 @@ API_SERVER_RESTARTS = threading.Lock()  # who holds it has the API server for it
 SWEEP = ("--orphan-sweep-interval", "5")
 
 
+@contextlib.contextmanager
+def unheard(story):
+    """What is done meanwhile the controller does not hear of, and no watch can tell it later."""
+    stop(story.controller)
+    yield
+    forget_the_past(story.plane)
+    go_on(story.controller)
+
+
+def remove_by_hand(story, name):
+    """Without its finalizer an object goes at once."""
+    story.patch(name, {"metadata": {"finalizers": []}})
+    story.delete(name)
+
+
 def make_old(story, deployment):
     """No orphan is younger than a minute."""
     for one in story.sim.alive(deployment):
@@ -109,7 +122,7 @@ def is_running(pid):
 
 def serves(plane):
     try:
-        return plane.request("GET", PATH)[0] == 200
+        return plane.request("GET", OBJECTS)[0] == 200
     except OSError:
         return False
 

@@ -2,8 +2,7 @@
 
 While the controller is stopped 100 writes are made, etcd is compacted and the API server starts anew. Then the same as an
 HTTP 410 from a proxy. Failing: the watch is tried again for ever, more than one list is made, or a call goes to EC2 for an
-object that nobody changed. Guard taken out: 410 taken for a trouble
-that passes, by react() and is_passing() (pkg/kube/watch.c).
+object that nobody changed. Guard taken out: 410 taken for a trouble that passes, by react() and is_passing() (pkg/kube/watch.c).
 """
 
 import time

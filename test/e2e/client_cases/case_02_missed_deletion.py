@@ -5,7 +5,7 @@ orphan sweep, which finds the instance by its tags, ends it when it was without 
 call of orphan_sweep_run() (cmd/controller/inventory_loop.c).
 """
 
-from client_cases.case import API_SERVER_RESTARTS, SWEEP, forget_the_past, go_on, make_old, stop, story_behind_proxy
+from client_cases.case import API_SERVER_RESTARTS, SWEEP, make_old, remove_by_hand, story_behind_proxy, unheard
 from ec2_stack import wait_until
 
 
@@ -16,11 +16,8 @@ def tell(stage):
         story.controller.start()
         story.await_ready(2, 30)
         make_old(story, gone)
-        stop(story.controller)
-        story.patch("gone", {"metadata": {"finalizers": []}})
-        story.delete("gone")
-        forget_the_past(story.plane)
-        go_on(story.controller)
+        with unheard(story):
+            remove_by_hand(story, "gone")
     wait_until(150, "the instance of the object that went is ended", lambda: not story.sim.alive(gone), 1)
     stage.check(len(story.sim.alive(kept)) == 1, "the other one runs", story.sim.instances(kept))
     stage.check(story.is_ready("kept"), "and is ready", story.get("kept")["status"])

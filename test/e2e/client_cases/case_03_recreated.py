@@ -5,7 +5,7 @@ the deployment id (decode() in pkg/api/teedeployment.c). That what is remembered
 pkg/reconcile/reconciler.c) is not seen here: without it the case still held.
 """
 
-from client_cases.case import API_SERVER_RESTARTS, SWEEP, forget_the_past, go_on, make_old, stop, story_behind_proxy
+from client_cases.case import API_SERVER_RESTARTS, SWEEP, make_old, remove_by_hand, story_behind_proxy, unheard
 from ec2_stack import wait_until
 
 
@@ -16,12 +16,9 @@ def tell(stage):
         story.controller.start()
         story.await_ready(1, 30)
         make_old(story, old)
-        stop(story.controller)
-        story.patch("twin", {"metadata": {"finalizers": []}})
-        story.delete("twin")
-        new = story.create("twin")
-        forget_the_past(story.plane)
-        go_on(story.controller)
+        with unheard(story):
+            remove_by_hand(story, "twin")
+            new = story.create("twin")
         wait_until(40, "the new one is ready", lambda: story.is_ready("twin"))
     instance = story.get("twin")["status"]["instance"]["id"]
     stage.check([one["id"] for one in story.sim.alive(new)] == [instance], "it has an instance of its own", story.sim.instances())

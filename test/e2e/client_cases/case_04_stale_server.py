@@ -9,8 +9,8 @@ pass_check_fence() (pkg/reconcile/effects.c).
 import json
 
 import fault_proxy
-from client_cases.case import PATH, changes, story_behind_proxy
-from ec2_stack import wait_until
+from client_cases.case import changes, story_behind_proxy
+from ec2_stack import OBJECTS, wait_until
 
 
 def tell(stage):
@@ -27,7 +27,7 @@ def tell(stage):
     story.controller.kill()
     before = changes(story)
     story.patch("edited", {"spec": {"instance": {"instanceType": "m5.2xlarge"}}})
-    lagging = story.plane.insist("GET", f"{PATH}?labelSelector=story%3D{story.name}")
+    lagging = story.plane.insist("GET", f"{OBJECTS}?labelSelector=story%3D{story.name}")
     lagging["items"] = [one for one in lagging["items"] if one["metadata"]["name"] != "twin"] + [old]
     story.patch("edited", {"spec": {"instance": None}})
     story.proxy.answer(fault_proxy.is_stream, 422, "Invalid", times=9)

@@ -1,7 +1,7 @@
 """8. The stream of the first list is cut before its mark, at ten random places.
 
 Failing: a part taken for all, so that objects stay unknown, or a list that is not had within seconds of the last cut. Guard
-taken out: take_stream_event() taking the first object for the mark (pkg/kube/watch.c).
+taken out: watch_on_line() taking the first object for the mark (pkg/kube/watch.c).
 """
 
 import random

@@ -9,8 +9,8 @@ Retry-After in back_off() (pkg/kube/watch.c); the reading of the file after a 40
 import time
 
 import fault_proxy
-from client_cases.case import PATH, story_behind_proxy
-from ec2_stack import wait_until
+from client_cases.case import story_behind_proxy
+from ec2_stack import OBJECTS, wait_until
 
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
@@ -80,7 +80,7 @@ def tell_definition(stage, story):
     story.await_gone(30)
     story.controller.stop()
     story.plane.insist("DELETE", f"{CRD}/teedeployments.tee.dev")
-    wait_until(20, "the definition is gone", lambda: story.plane.request("GET", PATH)[0] == 404)
+    wait_until(20, "the definition is gone", lambda: story.plane.request("GET", OBJECTS)[0] == 404)
     started = time.monotonic()
     story.controller.start()
     time.sleep(6)
@@ -104,4 +104,4 @@ def make_definition(story, definition):
     fresh = {"apiVersion": definition["apiVersion"], "kind": definition["kind"], "spec": definition["spec"],
         "metadata": {"name": definition["metadata"]["name"]}}
     wait_until(20, "the definition can be made", lambda: story.plane.request("POST", CRD, fresh)[0] == 201)
-    wait_until(20, "and is served", lambda: story.plane.request("GET", PATH)[0] == 200)
+    wait_until(20, "and is served", lambda: story.plane.request("GET", OBJECTS)[0] == 200)
