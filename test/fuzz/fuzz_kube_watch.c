@@ -1,10 +1,13 @@
-/* A watch stream in chunks (the first byte is their size) through the state machine: whatever a server sends,
- * there is a next request. Each line is also read as a Status and as a Lease. */
+/* A watch stream in chunks (the first byte is their size; an odd one: a streamed list) through the state
+ * machine: whatever a server sends, there is a next request. Each line is also read as a Status and as a
+ * Lease. */
 #include "base/mem.h"
 #include "kube/lease.h"
 #include "kube/watch.h"
 
 #include <stdlib.h>
+
+enum { NOW_MS = 1000 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,21 +22,26 @@ static void decode(const char *text, size_t len)
         abort();
 }
 
+static void ask_next(struct watch *watch)
+{
+    CLEANUP(buf_done) struct buf query;
+    struct watch_request request;
+    buf_init(&query, 1 << 20);
+    watch_next(watch, NOW_MS, &query, &request);
+    if (request.delay_ms < 0 || !buf_is_ok(&query))
+        abort();
+}
+
 static int on_line(void *ctx, const char *text, size_t len, struct error *err)
 {
     struct watch *watch = ctx;
     struct watch_event event;
-    struct watch_request request;
-    CLEANUP(buf_done) struct buf query;
     (void)err;
     decode(text, len);
-    buf_init(&query, 1 << 20);
-    if (watch_on_line(watch, (struct json_span){text, len}, 1000, &event) == 0 &&
+    if (watch_on_line(watch, (struct json_span){text, len}, NOW_MS, &event) == 0 &&
         (event.object.text < text || event.object.text + event.object.len > text + len))
         abort();
-    watch_next(watch, &query, &request);
-    if (request.delay_ms < 0 || !buf_is_ok(&query))
-        abort();
+    ask_next(watch);
     return 0;
 }
 
@@ -45,7 +53,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CLEANUP(line_scan_done) struct line_scan scan;
     struct error err;
     watch_init(&watch, 1);
-    watch_on_page(&watch, "5", NULL);
+    watch.streams = data[0] % 2 == 1;
+    if (watch.streams)
+        ask_next(&watch);
+    else
+        watch_on_page(&watch, "5", NULL);
     line_scan_init(&scan, on_line, &watch);
     size_t chunk = data[0] ? data[0] : 1;
     for (size_t at = 1; at < size; at += chunk) {
