@@ -6,6 +6,7 @@ away while the controller runs. Failing: requests in a loop, an exit, or a new s
 Retry-After in back_off() (pkg/kube/watch.c); the reading of the file after a 401 (pkg/kube/credentials.c).
 """
 
+import http.client
 import time
 
 import fault_proxy
@@ -68,10 +69,19 @@ def write(path, text):
 def tell_token(stage, story):
     write(story.token_file, story.tokens[1][1])
     story.plane.insist("DELETE", story.tokens[0][0])
+    wait_until(40, "the old token is refused", lambda: not is_accepted(story, story.tokens[0][1]))
     started = time.monotonic()
     story.create("after")
-    wait_until(40, "it goes on with the new token", lambda: story.is_ready("after"))
+    wait_until(20, "it goes on with the new token", lambda: story.is_ready("after"))
     stage.measured(f"a new object ready {time.monotonic() - started:.1f} s after the token's end")
+
+
+def is_accepted(story, token):
+    """The server remembers for some seconds that it was."""
+    connection = http.client.HTTPSConnection(story.plane.host, context=story.plane.tls_of_others, timeout=10)
+    connection.request("GET", OBJECTS, headers={"Authorization": f"Bearer {token}"})
+    with connection.getresponse() as answer:
+        return answer.status != 401
 
 
 def tell_definition(stage, story):
