@@ -163,22 +163,19 @@ static const char *const event_names[] = {
 static void take_object(void *ctx, enum watch_event_type type, const char *json, size_t len)
 {
     struct controller *controller = controller_of(ctx);
-    struct teedeployment *object = NULL;
+    CLEANUP(teedeployment_unrefp) struct teedeployment *object = NULL;
     struct error err = {0};
     if (teedeployment_decode(json, len, &object, &err) < 0) {
         unreadable_take(controller, type, (struct json_span){json, len}, err.text);
         return;
     }
-    CLEANUP(freep) char *key = mem_strdup(object->key);
-    record(controller, event_names[type], key, NULL);
+    record(controller, event_names[type], object->key, NULL);
     bool is_listing = !store_is_complete(controller->store);
-    if (type == WATCH_DELETED) {
-        teedeployment_unref(object);
-        store_remove(controller->store, key);
-    } else {
+    if (type == WATCH_DELETED)
+        store_remove(controller->store, object->key);
+    else
         store_put(controller->store, object);
-    }
-    workqueue_add(controller->queue, key, is_listing ? WORK_BACKGROUND : WORK_URGENT);
+    workqueue_add(controller->queue, object->key, is_listing ? WORK_BACKGROUND : WORK_URGENT);
 }
 
 static bool take_oversized(void *ctx, enum watch_event_type type, const char *beginning, size_t len)

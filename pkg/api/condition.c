@@ -4,14 +4,14 @@
 #include <assert.h>
 #include <string.h>
 
-static const char *const our_types[] = {"Ready",      "PreflightSucceeded", "HostLaunched",
-                                        "HostBooted", "EnclaveRunning",     "Attested",
-                                        "Drifted",    "Reconciling",        "Stalled"};
+const char *const condition_types[CONDITION_TYPES] = {"Ready",      "PreflightSucceeded", "HostLaunched",
+                                                      "HostBooted", "EnclaveRunning",     "Attested",
+                                                      "Drifted",    "Reconciling",        "Stalled"};
 
 bool condition_is_ours(const char *type)
 {
-    for (size_t i = 0; i < sizeof(our_types) / sizeof(our_types[0]); i++)
-        if (strcmp(our_types[i], type) == 0)
+    for (size_t i = 0; i < CONDITION_TYPES; i++)
+        if (strcmp(condition_types[i], type) == 0)
             return true;
     return false;
 }

@@ -15,7 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CONDITIONS_MAX = 16, CONDITION_MESSAGE_MAX = 1024 };
+enum { CONDITION_TYPES = 9, CONDITIONS_MAX = 16, CONDITION_MESSAGE_MAX = 1024 };
+
+extern const char *const condition_types[CONDITION_TYPES]; /* ours */
 
 struct condition {
     const char *type;

@@ -68,6 +68,9 @@ struct tee_pcr_value {
     char sha384[97];
 };
 
+enum { CLAIM_NAMES = 3 };
+extern const char *const claim_names[CLAIM_NAMES];
+
 struct tee_claim {
     const char *key;
     const char *value;

@@ -57,14 +57,15 @@ static void decode_pcrs(const struct json_reader *reader, struct tee_attestation
     status->pcrs = pcrs;
 }
 
+const char *const claim_names[CLAIM_NAMES] = {"instance_id", "enclave_cpu_count", "enclave_memory_mb"};
+
 static void decode_claims(const struct json_reader *reader, struct tee_attestation_status *status)
 {
-    static const char *const keys[] = {"instance_id", "enclave_cpu_count", "enclave_memory_mb"};
     struct json_reader claims = json_reader_child(reader, "claims");
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        const char *value = json_read_string(&claims, keys[i], 1024);
+    for (size_t i = 0; i < CLAIM_NAMES; i++) {
+        const char *value = json_read_string(&claims, claim_names[i], 1024);
         if (value)
-            status->claims[status->claim_count++] = (struct tee_claim){keys[i], value};
+            status->claims[status->claim_count++] = (struct tee_claim){claim_names[i], value};
     }
 }
 

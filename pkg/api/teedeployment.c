@@ -1,6 +1,7 @@
 /* metadata here, spec and status in their own files. */
 #include "api/teedeployment.h"
 
+#include "api/teedeployment_pack.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -59,7 +60,6 @@ static int decode_metadata(const struct json_reader *root, struct teedeployment 
     if (!object->name_space || !object->name || !object->uid || !object->resource_version)
         return error_set(err, ERROR_INVALID, "Malformed",
                          "object without namespace, name, uid or resourceVersion");
-    object->key = arena_printf(&object->arena, "%s/%s", object->name_space, object->name);
     object->generation = json_read_int(&metadata, "generation", 0, INT64_MAX, 0);
     object->creation_ms = json_read_time(&metadata, "creationTimestamp");
     object->is_deleting = json_read_time(&metadata, "deletionTimestamp") != 0;
@@ -85,10 +85,24 @@ static int decode(const json_t *json, struct teedeployment *object, struct error
     spec_decode(&spec, &object->spec);
     if (wrong.kind != ERROR_NONE)
         object->invalid = arena_strdup(&object->arena, wrong.text);
+    teedeployment_derive(object);
+    return 0;
+}
+
+struct teedeployment *teedeployment_new(void)
+{
+    struct teedeployment *object = mem_calloc(1, sizeof(*object));
+    ref_init(&object->ref);
+    arena_init(&object->arena);
+    return object;
+}
+
+void teedeployment_derive(struct teedeployment *object)
+{
+    object->key = arena_printf(&object->arena, "%s/%s", object->name_space, object->name);
     object->deployment_id = object->spec.deployment_id
                                 ? object->spec.deployment_id
                                 : arena_printf(&object->arena, "nitro-%s", object->uid);
-    return 0;
 }
 
 /* jansson's own words quote the text, which may hold anything. */
@@ -111,9 +125,7 @@ int teedeployment_decode(const char *json, size_t len, struct teedeployment **re
     if (!json_is_object(tree))
         return error_set(err, ERROR_INVALID, "Malformed", "the object's text has %s at byte %d",
                          name_json_error(&where), where.position);
-    CLEANUP(teedeployment_unrefp) struct teedeployment *object = mem_calloc(1, sizeof(*object));
-    ref_init(&object->ref);
-    arena_init(&object->arena);
+    CLEANUP(teedeployment_unrefp) struct teedeployment *object = teedeployment_new();
     if (decode(tree, object, err) < 0)
         return -1;
     *ret_object = STEAL(object);
@@ -130,6 +142,7 @@ struct teedeployment *teedeployment_unref(struct teedeployment *object)
 {
     if (object && ref_put(&object->ref)) {
         arena_done(&object->arena);
+        packed_unref(object->packed);
         free(object);
     }
     return NULL;

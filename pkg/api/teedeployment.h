@@ -22,10 +22,13 @@
 #define TEE_FINALIZER     "tee.dev/instance"
 #define TEE_FIELD_MANAGER "tee-controller"
 
+struct packed;
+
 struct teedeployment {
     struct ref ref;
     struct arena arena;
-    const char *key; /* namespace/name */
+    struct packed *packed; /* a reference, where texts lie in it; see teedeployment_pack.h */
+    const char *key;       /* namespace/name */
     const char *name_space;
     const char *name;
     const char *uid;
@@ -45,6 +48,10 @@ struct teedeployment {
     uint8_t status_digest[32];
 };
 
+/* Empty, with one reference. */
+struct teedeployment *teedeployment_new(void);
+/* Sets what follows from other fields: key and deployment_id. */
+void teedeployment_derive(struct teedeployment *object);
 MUST_CHECK int teedeployment_decode(const char *json, size_t len, struct teedeployment **ret_object,
                                     struct error *err);
 struct teedeployment *teedeployment_ref(struct teedeployment *object);

@@ -126,7 +126,7 @@ static int refresh_store(struct pass *pass, struct error *err)
     if (pass->seen.is_store_fresh || pass->now.mono_ms - pass->memory->written_ms < OWN_WRITE_CAP_MS)
         return 0;
     const struct ports *ports = pass->options->ports;
-    struct teedeployment *live = NULL;
+    CLEANUP(teedeployment_unrefp) struct teedeployment *live = NULL;
     if (ports->get_object(ports->ctx, pass->want->name_space, pass->want->name, &live, err) < 0)
         return error_wrap(err, "reading the object after our own write");
     pass->memory->written_version[0] = '\0';

@@ -1,6 +1,7 @@
 /* One entry per key, and an index of the objects that claim one deployment id. */
 #include "reconcile/store.h"
 
+#include "api/teedeployment_pack.h"
 #include "base/hmap.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -11,14 +12,11 @@
 enum { STALE_MS = 90 * 1000 };
 
 struct entry {
-    struct teedeployment *object;
-    uint64_t mark;
-};
-
-struct claim {
-    struct claim *next;
-    char *key;
+    struct entry *next_claim; /* of the same deployment id */
+    struct packed *packed;
     int64_t creation_ms;
+    uint64_t mark;
+    char key[];
 };
 
 struct scope {
@@ -31,7 +29,7 @@ struct scope {
 struct store {
     pthread_mutex_t mutex;
     struct hmap entries;
-    struct hmap claims; /* deployment id -> list of struct claim */
+    struct hmap claims; /* deployment id -> list of struct entry */
     size_t bytes;       /* of the objects held */
     struct scope *scopes;
     size_t scope_count;
@@ -82,18 +80,8 @@ static struct scope *scope_of_key(const struct store *store, const char *key)
 static void entry_free(void *value)
 {
     struct entry *entry = value;
-    teedeployment_unref(entry->object);
+    packed_unref(entry->packed);
     free(entry);
-}
-
-static void claims_free(void *value)
-{
-    for (struct claim *claim = value; claim;) {
-        struct claim *next = claim->next;
-        free(claim->key);
-        free(claim);
-        claim = next;
-    }
 }
 
 struct store *store_free(struct store *store)
@@ -101,74 +89,97 @@ struct store *store_free(struct store *store)
     if (!store)
         return NULL;
     hmap_done(&store->entries, entry_free);
-    hmap_done(&store->claims, claims_free);
+    hmap_done(&store->claims, NULL);
     free(store->scopes);
     pthread_mutex_destroy(&store->mutex);
     free(store);
     return NULL;
 }
 
-static size_t bytes_of(const struct teedeployment *object)
+static size_t bytes_of(const struct entry *entry)
 {
-    return sizeof(*object) + arena_bytes(&object->arena);
+    return sizeof(*entry) + strlen(entry->key) + 1 + (entry->packed ? packed_bytes(entry->packed) : 0);
 }
 
-static void remove_claim(struct store *store, const struct teedeployment *object)
+static void remove_claim(struct store *store, struct entry *entry, const char *deployment_id)
 {
-    struct claim *head = hmap_get(&store->claims, object->deployment_id);
-    struct claim **link = &head;
-    while (*link && strcmp((*link)->key, object->key) != 0)
-        link = &(*link)->next;
-    if (!*link)
-        return;
-    struct claim *gone = *link;
-    *link = gone->next;
-    gone->next = NULL;
-    claims_free(gone);
+    struct entry *head = hmap_get(&store->claims, deployment_id);
+    struct entry **link = &head;
+    while (*link != entry)
+        link = &(*link)->next_claim;
+    *link = entry->next_claim;
     if (head)
-        hmap_set(&store->claims, object->deployment_id, head);
+        hmap_set(&store->claims, deployment_id, head);
     else
-        hmap_remove(&store->claims, object->deployment_id);
+        hmap_remove(&store->claims, deployment_id);
 }
 
-static void add_claim(struct store *store, const struct teedeployment *object)
+static void add_claim(struct store *store, struct entry *entry, const char *deployment_id)
 {
-    struct claim *claim = mem_calloc(1, sizeof(*claim));
-    claim->key = mem_strdup(object->key);
-    claim->creation_ms = object->creation_ms;
-    claim->next = hmap_get(&store->claims, object->deployment_id);
-    hmap_set(&store->claims, object->deployment_id, claim);
+    entry->next_claim = hmap_get(&store->claims, deployment_id);
+    hmap_set(&store->claims, deployment_id, entry);
+}
+
+static struct entry *entry_new(const char *key)
+{
+    size_t size = strlen(key) + 1;
+    struct entry *entry = mem_calloc(1, sizeof(*entry) + size);
+    memcpy(entry->key, key, size);
+    return entry;
+}
+
+/* The entry no longer counts, nor claims an id. */
+static void clear(struct store *store, struct entry *entry)
+{
+    CLEANUP(teedeployment_unrefp) struct teedeployment *held = teedeployment_unpack(entry->packed);
+    remove_claim(store, entry, held->deployment_id);
+    store->bytes -= bytes_of(entry);
+    entry->packed = packed_unref(entry->packed);
+}
+
+static void fill(struct store *store, struct entry *entry, const struct teedeployment *object)
+{
+    entry->packed = teedeployment_pack(object);
+    entry->creation_ms = object->creation_ms;
+    store->bytes += bytes_of(entry);
+    add_claim(store, entry, object->deployment_id);
+}
+
+static struct packed *get_packed(struct store *store, const char *key)
+{
+    LOCK_SCOPE(&store->mutex);
+    struct entry *entry = hmap_get(&store->entries, key);
+    return entry ? packed_ref(entry->packed) : NULL;
 }
 
 struct teedeployment *store_get(struct store *store, const char *key)
 {
-    LOCK_SCOPE(&store->mutex);
-    struct entry *entry = hmap_get(&store->entries, key);
-    return entry ? teedeployment_ref(entry->object) : NULL;
+    struct packed *packed = get_packed(store, key);
+    struct teedeployment *object = packed ? teedeployment_unpack(packed) : NULL;
+    packed_unref(packed);
+    return object;
 }
 
-void store_put(struct store *store, struct teedeployment *object)
+static bool is_older(const struct teedeployment *object, struct packed *than)
+{
+    CLEANUP(teedeployment_unrefp) struct teedeployment *held = teedeployment_unpack(than);
+    return resource_version_compare(object->resource_version, held->resource_version) < 0;
+}
+
+void store_put(struct store *store, const struct teedeployment *object)
 {
     LOCK_SCOPE(&store->mutex);
     struct entry *entry = hmap_get(&store->entries, object->key);
     if (!entry) {
-        entry = mem_calloc(1, sizeof(*entry));
+        entry = entry_new(object->key);
         hmap_set(&store->entries, object->key, entry);
     }
     entry->mark = scope_of_key(store, object->key)->mark;
-    if (entry->object &&
-        resource_version_compare(object->resource_version, entry->object->resource_version) < 0) {
-        teedeployment_unref(object);
+    if (entry->packed && is_older(object, entry->packed))
         return;
-    }
-    if (entry->object) {
-        store->bytes -= bytes_of(entry->object);
-        remove_claim(store, entry->object);
-    }
-    teedeployment_unref(entry->object);
-    store->bytes += bytes_of(object);
-    entry->object = object;
-    add_claim(store, object);
+    if (entry->packed)
+        clear(store, entry);
+    fill(store, entry, object);
 }
 
 void store_keep(struct store *store, const char *key)
@@ -184,8 +195,7 @@ static void remove_locked(struct store *store, const char *key)
     struct entry *entry = hmap_get(&store->entries, key);
     if (!entry)
         return;
-    store->bytes -= bytes_of(entry->object);
-    remove_claim(store, entry->object);
+    clear(store, entry);
     hmap_remove(&store->entries, key);
     entry_free(entry);
 }
@@ -290,8 +300,9 @@ bool store_is_stale(struct store *store, int64_t mono_ms)
 char *store_owner_of(struct store *store, const char *deployment_id)
 {
     LOCK_SCOPE(&store->mutex);
-    const struct claim *owner = NULL;
-    for (const struct claim *claim = hmap_get(&store->claims, deployment_id); claim; claim = claim->next)
+    const struct entry *owner = NULL;
+    for (const struct entry *claim = hmap_get(&store->claims, deployment_id); claim;
+         claim = claim->next_claim)
         if (!owner || claim->creation_ms < owner->creation_ms ||
             (claim->creation_ms == owner->creation_ms && strcmp(claim->key, owner->key) < 0))
             owner = claim;

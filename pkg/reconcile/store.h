@@ -1,11 +1,11 @@
 /* store: key -> the object as the watch last told.
  *
- * Model: objects are immutable; an update replaces the pointer. A list marks what it brings; what is not
- * marked when the list is complete is gone, and its key is reported. Where only some namespaces are watched,
- * each is a scope with lists of its own, and the store is complete when all are. An index by deployment id
- * answers which object is the oldest of those that claim one id. Threads: any; one mutex, never held across a
- * call out of the module. Ownership: the store holds one reference each; store_get() gives the caller one of
- * its own. Limits: memory.   Errors: cannot fail. */
+ * Model: objects are kept packed (api/teedeployment_pack.h); an update replaces the whole. A list marks what
+ * it brings; what is not marked when the list is complete is gone, and its key is reported. Where only some
+ * namespaces are watched, each is a scope with lists of its own, and the store is complete when all are. An
+ * index by deployment id answers which object is the oldest of those that claim one id. Threads: any; one
+ * mutex, never held across a call out of the module. Ownership: the store keeps a copy of its own;
+ * store_get() gives the caller one. Limits: memory.   Errors: cannot fail. */
 #ifndef TEE_RECONCILE_STORE_H
 #define TEE_RECONCILE_STORE_H
 
@@ -17,8 +17,8 @@ struct store *store_new(void);
 struct store *store_free(struct store *store);
 /* NULL if absent; the caller unrefs. */
 struct teedeployment *store_get(struct store *store, const char *key);
-/* Takes the reference. An older resourceVersion than the one held is dropped. */
-void store_put(struct store *store, struct teedeployment *object);
+/* Copies. An older resourceVersion than the one held is dropped. */
+void store_put(struct store *store, const struct teedeployment *object);
 /* The present list has it, in a form that cannot be read: what is held stays, if anything is. */
 void store_keep(struct store *store, const char *key);
 void store_remove(struct store *store, const char *key);

@@ -52,7 +52,7 @@ static void process_stop(struct world *world)
 static void deliver(struct world *world, json_t *object)
 {
     char *text = json_dumps(object, 0);
-    struct teedeployment *decoded = NULL;
+    CLEANUP(teedeployment_unrefp) struct teedeployment *decoded = NULL;
     struct error err = {0};
     if (teedeployment_decode(text, strlen(text), &decoded, &err) == 0) {
         workqueue_add(world->queue, decoded->key, WORK_URGENT);

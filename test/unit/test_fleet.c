@@ -65,7 +65,7 @@ static struct fleet_view look(struct scene *scene)
 static void put(struct scene *scene, const char *name, const char *launch)
 {
     CLEANUP(buf_done) struct buf json;
-    struct teedeployment *object = NULL;
+    CLEANUP(teedeployment_unrefp) struct teedeployment *object = NULL;
     buf_init(&json, 4096);
     buf_printf(
         &json,

@@ -32,7 +32,7 @@ static void bench_init(struct bench *bench, const char *status)
     bench->want = scene_object(NULL, NULL, status);
     bench->now = (struct moment){.wall_ms = SCENE_WALL_MS, .mono_ms = SCENE_MONO_MS};
     arena_init(&bench->arena);
-    store_put(bench->store, teedeployment_ref(bench->want));
+    store_put(bench->store, bench->want);
     store_set_heard(bench->store, NULL, SCENE_MONO_MS);
 }
 
