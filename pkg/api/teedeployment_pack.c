@@ -1,19 +1,11 @@
 /* The walk names every field that an object of the store must keep. */
 #include "api/teedeployment_pack.h"
 
-#include "base/mem.h"
 #include "base/pack.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_PACKED_BYTES = 8 * 1024 * 1024 };
-
-struct packed {
-    struct ref ref;
-    uint32_t len;
-    unsigned char bytes[];
-};
 
 static void walk_root_volume(struct pack *pack, struct tee_root_volume *volume)
 {
@@ -251,42 +243,18 @@ static void walk(struct pack *pack, struct teedeployment *object)
 struct packed *teedeployment_pack(const struct teedeployment *object)
 {
     CLEANUP(buf_done) struct buf bytes;
-    buf_init(&bytes, MAX_PACKED_BYTES);
+    buf_init(&bytes, MAX_PACKED_BYTES); /* twice what the decoder admits */
     struct pack pack = pack_writer(&bytes);
     walk(&pack, (struct teedeployment *)(uintptr_t)object); /* writing: the walk changes nothing */
-    if (!buf_is_ok(&bytes))
-        abort(); /* twice what the decoder admits */
-    struct packed *packed = mem_alloc(sizeof(*packed) + bytes.len);
-    ref_init(&packed->ref);
-    packed->len = (uint32_t)bytes.len;
-    memcpy(packed->bytes, bytes.data, bytes.len);
-    return packed;
+    return packed_new(&bytes);
 }
 
 struct teedeployment *teedeployment_unpack(struct packed *packed)
 {
     struct teedeployment *object = teedeployment_new();
     object->packed = packed_ref(packed);
-    struct pack pack = pack_reader(packed->bytes, packed->len, &object->arena);
+    struct pack pack = pack_reader(packed, &object->arena);
     walk(&pack, object);
     teedeployment_derive(object);
     return object;
-}
-
-struct packed *packed_ref(struct packed *packed)
-{
-    ref_get(&packed->ref);
-    return packed;
-}
-
-struct packed *packed_unref(struct packed *packed)
-{
-    if (packed && ref_put(&packed->ref))
-        free(packed);
-    return NULL;
-}
-
-size_t packed_bytes(const struct packed *packed)
-{
-    return sizeof(*packed) + packed->len;
 }

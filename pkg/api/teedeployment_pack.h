@@ -10,12 +10,9 @@
 #define TEE_API_TEEDEPLOYMENT_PACK_H
 
 #include "api/teedeployment.h"
+#include "base/pack.h"
 
 struct packed *teedeployment_pack(const struct teedeployment *object);
 struct teedeployment *teedeployment_unpack(struct packed *packed);
-struct packed *packed_ref(struct packed *packed);
-/* NULL in, NULL out; returns NULL. */
-struct packed *packed_unref(struct packed *packed);
-size_t packed_bytes(const struct packed *packed);
 
 #endif

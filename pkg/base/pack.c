@@ -3,6 +3,7 @@
 #include "base/pack.h"
 
 #include "base/encoding.h"
+#include "base/mem.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -15,9 +16,9 @@ struct pack pack_writer(struct buf *out)
     return (struct pack){.out = out};
 }
 
-struct pack pack_reader(const void *bytes, size_t len, struct arena *arena)
+struct pack pack_reader(const struct packed *packed, struct arena *arena)
 {
-    return (struct pack){.at = bytes, .end = (const unsigned char *)bytes + len, .arena = arena};
+    return (struct pack){.at = packed->bytes, .end = packed->bytes + packed->len, .arena = arena};
 }
 
 static void put_byte(struct pack *pack, uint64_t byte)
@@ -100,28 +101,54 @@ static void write_text(struct pack *pack, const char *text)
     pack_text(pack, &text);
 }
 
+/* NULL, hex or any other text. */
+static void write_form(struct pack *pack, const char *text)
+{
+    if (!text)
+        pack_number(pack, FORM_NULL);
+    else if (is_lower_hex(text))
+        write_hex(pack, text);
+    else
+        write_text(pack, text);
+}
+
+static const char *read_text(struct pack *pack)
+{
+    const char *text = NULL;
+    pack_text(pack, &text);
+    return text;
+}
+
 void pack_hex(struct pack *pack, const char **text)
 {
     if (!pack_reads(pack)) {
-        if (!*text)
-            pack_number(pack, FORM_NULL);
-        else if (is_lower_hex(*text))
-            write_hex(pack, *text);
-        else
-            write_text(pack, *text);
+        write_form(pack, *text);
         return;
     }
     int64_t form = pack_number(pack, 0);
-    if (form <= FORM_TEXT) {
-        *text = NULL;
-        if (form == FORM_TEXT)
-            pack_text(pack, text);
+    *text = form == FORM_TEXT ? read_text(pack) : NULL;
+    if (form < FORM_FIRST)
         return;
-    }
     size_t len = (size_t)(form - FORM_FIRST);
     char *digits = arena_calloc(pack->arena, len * 2 + 1, 1);
     hex_encode(take(pack, len), len, digits);
     *text = digits;
+}
+
+void pack_chars(struct pack *pack, char *text, size_t size)
+{
+    if (!pack_reads(pack)) {
+        write_form(pack, text[0] ? text : NULL);
+        return;
+    }
+    int64_t form = pack_number(pack, 0);
+    const char *place = form == FORM_TEXT ? read_text(pack) : "";
+    size_t len = form >= FORM_FIRST ? (size_t)(form - FORM_FIRST) : 0;
+    if (strlen(place) >= size || len >= (size + 1) / 2)
+        abort();
+    memcpy(text, place, strlen(place) + 1);
+    if (len > 0)
+        hex_encode(take(pack, len), len, text);
 }
 
 static size_t find_word(const char *text, const char *const *words, size_t count)
@@ -145,23 +172,9 @@ void pack_word(struct pack *pack, const char **text, const char *const *words, s
         return;
     }
     int64_t form = pack_number(pack, 0);
-    *text = NULL;
-    if (form == FORM_TEXT)
-        pack_text(pack, text);
-    else if (form >= FORM_FIRST)
+    *text = form == FORM_TEXT ? read_text(pack) : NULL;
+    if (form >= FORM_FIRST)
         *text = words[form - FORM_FIRST];
-}
-
-void pack_chars(struct pack *pack, char *text, size_t size)
-{
-    const char *place = text;
-    pack_text(pack, &place);
-    if (!pack_reads(pack))
-        return;
-    size_t len = place ? strlen(place) : 0;
-    if (len >= size)
-        abort();
-    memcpy(text, place ? place : "", len + 1);
 }
 
 void *pack_list(struct pack *pack, const void *list, size_t *count, size_t size)
@@ -170,4 +183,33 @@ void *pack_list(struct pack *pack, const void *list, size_t *count, size_t size)
     if (pack_reads(pack))
         return *count > 0 ? arena_calloc(pack->arena, *count, size) : NULL;
     return (void *)(uintptr_t)list; /* writing: the walk changes nothing */
+}
+
+struct packed *packed_new(const struct buf *bytes)
+{
+    if (!buf_is_ok(bytes) || bytes->len > UINT32_MAX)
+        abort();
+    struct packed *packed = mem_alloc(sizeof(*packed) + bytes->len);
+    ref_init(&packed->ref);
+    packed->len = (uint32_t)bytes->len;
+    memcpy(packed->bytes, buf_text(bytes), bytes->len);
+    return packed;
+}
+
+struct packed *packed_ref(struct packed *packed)
+{
+    ref_get(&packed->ref);
+    return packed;
+}
+
+struct packed *packed_unref(struct packed *packed)
+{
+    if (packed && ref_put(&packed->ref))
+        free(packed);
+    return NULL;
+}
+
+size_t packed_bytes(const struct packed *packed)
+{
+    return sizeof(*packed) + packed->len;
 }

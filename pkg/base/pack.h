@@ -11,10 +11,18 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/ref.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* What was written, kept; immutable and reference-counted. */
+struct packed {
+    struct ref ref;
+    uint32_t len;
+    unsigned char bytes[];
+};
 
 struct pack {
     struct buf *out;         /* NULL: this walk reads */
@@ -24,7 +32,8 @@ struct pack {
 };
 
 struct pack pack_writer(struct buf *out);
-struct pack pack_reader(const void *bytes, size_t len, struct arena *arena);
+/* arena: NULL where the walk has neither lists nor hex. */
+struct pack pack_reader(const struct packed *packed, struct arena *arena);
 static inline bool pack_reads(const struct pack *pack)
 {
     return !pack->out;
@@ -46,9 +55,17 @@ void pack_hex(struct pack *pack, const char **text);
 /* A text that mostly is one of the words. NULLs in the list are skipped. */
 void pack_word(struct pack *pack, const char **text, const char *const *words, size_t count);
 void pack_bytes(struct pack *pack, void *data, size_t len);
-/* A text in the struct itself. */
+/* A text in the struct itself, hex or any other. */
 void pack_chars(struct pack *pack, char *text, size_t size);
 /* The elements to walk over: the list itself, or, reading, a zeroed one of the number that was noted. */
 void *pack_list(struct pack *pack, const void *list, size_t *count, size_t size);
+
+/* Of a walk's whole output; aborts if that did not fit. */
+struct packed *packed_new(const struct buf *bytes);
+struct packed *packed_ref(struct packed *packed);
+/* NULL in, NULL out; returns NULL. */
+struct packed *packed_unref(struct packed *packed);
+/* Memory that it takes. */
+size_t packed_bytes(const struct packed *packed);
 
 #endif

@@ -5,17 +5,22 @@
 #include "base/hmap.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "reconcile/observed_pack.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Beside the packed host is what a walk over all entries asks for. */
 struct entry {
     struct entry *next; /* of the same deployment id */
-    struct host host;
+    struct packed *packed;
     uint64_t mark;
     uint64_t health_mark;
     bool is_changed;
+    bool is_live;
+    bool is_moving;
+    bool is_ailing;
 };
 
 struct changes {
@@ -55,11 +60,18 @@ struct inventory *inventory_new(void)
     return inventory;
 }
 
+static void entry_free(void *value)
+{
+    struct entry *entry = value;
+    packed_unref(entry->packed);
+    free(entry);
+}
+
 struct inventory *inventory_free(struct inventory *inventory)
 {
     if (!inventory)
         return NULL;
-    hmap_done(&inventory->by_id, free);
+    hmap_done(&inventory->by_id, entry_free);
     hmap_done(&inventory->by_deployment, NULL);
     free(inventory->left.ids);
     pthread_mutex_destroy(&inventory->mutex);
@@ -74,24 +86,45 @@ void inventory_begin(struct inventory *inventory, int64_t mono_ms)
     inventory->pass_begin_ms = mono_ms;
 }
 
-static void link_entry(struct inventory *inventory, struct entry *entry)
+static void link_entry(struct inventory *inventory, struct entry *entry, const char *deployment_id)
 {
-    entry->next = hmap_get(&inventory->by_deployment, entry->host.deployment_id);
-    hmap_set(&inventory->by_deployment, entry->host.deployment_id, entry);
+    entry->next = hmap_get(&inventory->by_deployment, deployment_id);
+    hmap_set(&inventory->by_deployment, deployment_id, entry);
 }
 
-static void unlink_entry(struct inventory *inventory, struct entry *entry)
+static void unlink_entry(struct inventory *inventory, struct entry *entry, const char *deployment_id)
 {
-    struct entry *head = hmap_get(&inventory->by_deployment, entry->host.deployment_id);
+    struct entry *head = hmap_get(&inventory->by_deployment, deployment_id);
     struct entry **link = &head;
     while (*link && *link != entry)
         link = &(*link)->next;
     if (*link)
         *link = entry->next;
     if (head)
-        hmap_set(&inventory->by_deployment, entry->host.deployment_id, head);
+        hmap_set(&inventory->by_deployment, deployment_id, head);
     else
-        hmap_remove(&inventory->by_deployment, entry->host.deployment_id);
+        hmap_remove(&inventory->by_deployment, deployment_id);
+}
+
+static bool is_moving(const struct host *host)
+{
+    return host->state == HOST_PENDING || host->state == HOST_STOPPING || host->state == HOST_SHUTTING_DOWN;
+}
+
+static void keep_host(struct entry *entry, const struct host *host)
+{
+    packed_unref(entry->packed);
+    entry->packed = host_pack(host);
+    entry->is_live = host_is_live(host);
+    entry->is_moving = is_moving(host);
+    entry->is_ailing = host->health.ailment != HOST_WELL;
+}
+
+static struct host host_of(const struct entry *entry)
+{
+    struct host host;
+    host_unpack(entry->packed, &host);
+    return host;
 }
 
 static bool hosts_equal(const struct host *a, const struct host *b)
@@ -103,29 +136,41 @@ static bool hosts_equal(const struct host *a, const struct host *b)
            a->group_digest == b->group_digest && a->is_retained == b->is_retained;
 }
 
+static struct entry *add(struct inventory *inventory, const struct host *host, int64_t mono_ms)
+{
+    struct entry *entry = mem_calloc(1, sizeof(*entry));
+    struct host now = *host;
+    now.state_since_ms = mono_ms;
+    entry->is_changed = true;
+    keep_host(entry, &now);
+    hmap_set(&inventory->by_id, host->id, entry);
+    link_entry(inventory, entry, host->deployment_id);
+    return entry;
+}
+
+static void update(struct inventory *inventory, struct entry *entry, const struct host *host, int64_t mono_ms)
+{
+    struct host before = host_of(entry);
+    struct host now = *host;
+    now.state_since_ms = before.state == host->state ? before.state_since_ms : mono_ms;
+    now.health = before.health;
+    entry->is_changed = entry->is_changed || !hosts_equal(&before, host);
+    if (strcmp(before.deployment_id, host->deployment_id) != 0) {
+        changes_add(&inventory->left, before.deployment_id);
+        unlink_entry(inventory, entry, before.deployment_id);
+        link_entry(inventory, entry, host->deployment_id);
+    }
+    keep_host(entry, &now);
+}
+
 void inventory_put(struct inventory *inventory, const struct host *host, int64_t mono_ms)
 {
     LOCK_SCOPE(&inventory->mutex);
     struct entry *entry = hmap_get(&inventory->by_id, host->id);
-    if (!entry) {
-        entry = mem_calloc(1, sizeof(*entry));
-        entry->host = *host;
-        entry->host.state_since_ms = mono_ms;
-        entry->is_changed = true;
-        hmap_set(&inventory->by_id, host->id, entry);
-        link_entry(inventory, entry);
-    } else {
-        int64_t since_ms = entry->host.state == host->state ? entry->host.state_since_ms : mono_ms;
-        struct host_health health = entry->host.health;
-        entry->is_changed = entry->is_changed || !hosts_equal(&entry->host, host);
-        if (strcmp(entry->host.deployment_id, host->deployment_id) != 0)
-            changes_add(&inventory->left, entry->host.deployment_id);
-        unlink_entry(inventory, entry);
-        entry->host = *host;
-        entry->host.state_since_ms = since_ms;
-        entry->host.health = health;
-        link_entry(inventory, entry);
-    }
+    if (entry)
+        update(inventory, entry, host, mono_ms);
+    else
+        entry = add(inventory, host, mono_ms);
     entry->mark = inventory->mark;
 }
 
@@ -143,6 +188,13 @@ static struct changes take_left(struct inventory *inventory)
     return left;
 }
 
+static void drop(struct inventory *inventory, struct entry *entry, const struct host *host)
+{
+    unlink_entry(inventory, entry, host->deployment_id);
+    hmap_remove(&inventory->by_id, host->id);
+    entry_free(entry);
+}
+
 static struct changes sweep(struct inventory *inventory)
 {
     LOCK_SCOPE(&inventory->mutex);
@@ -152,15 +204,14 @@ static struct changes sweep(struct inventory *inventory)
     while (hmap_next(&inventory->by_id, &iter)) {
         struct entry *entry = iter.value;
         bool is_gone = entry->mark != inventory->mark;
-        if (is_gone || entry->is_changed)
-            changes_add(&changes, entry->host.deployment_id);
-        entry->is_changed = false;
-        inventory->live_count += !is_gone && host_is_live(&entry->host);
-        if (!is_gone)
+        inventory->live_count += !is_gone && entry->is_live;
+        if (!is_gone && !entry->is_changed)
             continue;
-        unlink_entry(inventory, entry);
-        hmap_remove(&inventory->by_id, entry->host.id);
-        free(entry);
+        struct host host = host_of(entry);
+        changes_add(&changes, host.deployment_id);
+        entry->is_changed = false;
+        if (is_gone)
+            drop(inventory, entry, &host);
     }
     inventory->completed_ms = inventory->pass_begin_ms;
     return changes;
@@ -182,8 +233,10 @@ static struct changes take_changes(struct inventory *inventory)
     struct hmap_iter iter = {0};
     while (hmap_next(&inventory->by_id, &iter)) {
         struct entry *entry = iter.value;
-        if (entry->is_changed)
-            changes_add(&changes, entry->host.deployment_id);
+        if (!entry->is_changed)
+            continue;
+        struct host host = host_of(entry);
+        changes_add(&changes, host.deployment_id);
         entry->is_changed = false;
     }
     return changes;
@@ -212,17 +265,18 @@ void inventory_put_health(struct inventory *inventory, const char *id, const str
     struct entry *entry = hmap_get(&inventory->by_id, id);
     if (!entry)
         return;
-    struct host_health *known = &entry->host.health;
-    bool is_lesser = entry->health_mark == inventory->health_mark && health->ailment < known->ailment;
+    struct host host = host_of(entry);
+    const struct host_health known = host.health;
+    bool is_lesser = entry->health_mark == inventory->health_mark && health->ailment < known.ailment;
     entry->health_mark = inventory->health_mark;
-    if (is_lesser || (known->ailment == health->ailment && known->event_ms == health->event_ms))
+    if (is_lesser || (known.ailment == health->ailment && known.event_ms == health->event_ms))
         return;
-    struct host_health now = *health;
-    if (known->ailment != HOST_WELL) { /* it ails since then, in whatever way */
-        now.since_ms = known->since_ms;
-        now.since_wall_ms = known->since_wall_ms;
+    host.health = *health;
+    if (known.ailment != HOST_WELL) { /* it ails since then, in whatever way */
+        host.health.since_ms = known.since_ms;
+        host.health.since_wall_ms = known.since_wall_ms;
     }
-    *known = now;
+    keep_host(entry, &host);
     entry->is_changed = true;
 }
 
@@ -232,9 +286,11 @@ static void forget_recovered(struct inventory *inventory)
     struct hmap_iter iter = {0};
     while (hmap_next(&inventory->by_id, &iter)) {
         struct entry *entry = iter.value;
-        if (entry->host.health.ailment == HOST_WELL || entry->health_mark == inventory->health_mark)
+        if (!entry->is_ailing || entry->health_mark == inventory->health_mark)
             continue;
-        entry->host.health = (struct host_health){0};
+        struct host host = host_of(entry);
+        host.health = (struct host_health){0};
+        keep_host(entry, &host);
         entry->is_changed = true;
     }
     inventory->health_ms = inventory->health_begin_ms;
@@ -253,11 +309,6 @@ int64_t inventory_health_ms(struct inventory *inventory)
     return inventory->health_ms;
 }
 
-static bool is_moving(const struct host *host)
-{
-    return host->state == HOST_PENDING || host->state == HOST_STOPPING || host->state == HOST_SHUTTING_DOWN;
-}
-
 size_t inventory_list_moving(struct inventory *inventory, char (*ret_ids)[HOST_ID_SIZE], size_t max)
 {
     LOCK_SCOPE(&inventory->mutex);
@@ -265,8 +316,8 @@ size_t inventory_list_moving(struct inventory *inventory, char (*ret_ids)[HOST_I
     size_t count = 0;
     while (count < max && hmap_next(&inventory->by_id, &iter)) {
         const struct entry *entry = iter.value;
-        if (is_moving(&entry->host))
-            snprintf(ret_ids[count++], sizeof(ret_ids[0]), "%s", entry->host.id);
+        if (entry->is_moving)
+            snprintf(ret_ids[count++], sizeof(ret_ids[0]), "%s", iter.key);
     }
     return count;
 }
@@ -296,7 +347,7 @@ size_t inventory_find(struct inventory *inventory, const char *deployment_id, st
     size_t count = 0;
     for (const struct entry *entry = hmap_get(&inventory->by_deployment, deployment_id); entry && count < max;
          entry = entry->next)
-        ret_hosts[count++] = entry->host;
+        host_unpack(entry->packed, &ret_hosts[count++]);
     return count;
 }
 
@@ -305,7 +356,7 @@ bool inventory_get(struct inventory *inventory, const char *id, struct host *ret
     LOCK_SCOPE(&inventory->mutex);
     const struct entry *entry = hmap_get(&inventory->by_id, id);
     if (entry)
-        *ret_host = entry->host;
+        host_unpack(entry->packed, ret_host);
     return entry != NULL;
 }
 
@@ -313,6 +364,8 @@ void inventory_each(struct inventory *inventory, void (*each)(void *ctx, const s
 {
     LOCK_SCOPE(&inventory->mutex);
     struct hmap_iter iter = {0};
-    while (hmap_next(&inventory->by_id, &iter))
-        each(ctx, &((const struct entry *)iter.value)->host);
+    while (hmap_next(&inventory->by_id, &iter)) {
+        const struct host host = host_of(iter.value);
+        each(ctx, &host);
+    }
 }

@@ -6,7 +6,7 @@
  * reported, so that its key is looked at. Between two passes the hosts that move from one state to another
  * may be put by themselves (list_moving, put..., end_part): that reports what changed and concludes nothing
  * of absence. Threads: any; one mutex. One pass at a time.   Ownership: values are copied. Limits: memory,
- * about 0.6 KiB a host.   Errors: cannot fail. */
+ * about 0.4 KiB a host.   Errors: cannot fail. */
 #ifndef TEE_RECONCILE_INVENTORY_H
 #define TEE_RECONCILE_INVENTORY_H
 

@@ -74,7 +74,6 @@ struct memory {
     int fetch_failures;          /* attestation requests in a row without an answer */
     int64_t fetch_not_before_ms; /* monotonic */
     int64_t fetch_launch_ms;     /* launch time of the boot that the two are about */
-    int64_t failing_since_ms;    /* monotonic, of the present row of failures; 0 = none */
     char fetch_error[256];
     char boot_phase[32]; /* what the host says of itself */
     int64_t boot_seconds;

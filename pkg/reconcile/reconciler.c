@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "reconcile/ledger.h"
+#include "reconcile/observed_pack.h"
 #include "reconcile/pass.h"
 #include "reconcile/status.h"
 
@@ -21,7 +22,7 @@ enum { OWN_WRITE_CAP_MS = 10 * 1000, MAX_STATUS_BYTES = 256 * 1024 };
 struct reconciler {
     struct reconciler_options options;
     pthread_mutex_t mutex;
-    struct hmap memories; /* key -> struct memory */
+    struct hmap memories; /* key -> struct memory, packed */
     struct fleet *fleet;
     struct capacity *capacity;
     struct preflight_cache *preflights;
@@ -39,11 +40,16 @@ struct reconciler *reconciler_new(const struct reconciler_options *options)
     return reconciler;
 }
 
+static void free_packed(void *packed)
+{
+    packed_unref(packed);
+}
+
 struct reconciler *reconciler_free(struct reconciler *reconciler)
 {
     if (!reconciler)
         return NULL;
-    hmap_done(&reconciler->memories, free);
+    hmap_done(&reconciler->memories, free_packed);
     fleet_free(reconciler->fleet);
     capacity_free(reconciler->capacity);
     preflight_cache_free(reconciler->preflights);
@@ -55,23 +61,29 @@ struct reconciler *reconciler_free(struct reconciler *reconciler)
 static void forget(struct reconciler *reconciler, const char *key)
 {
     LOCK_SCOPE(&reconciler->mutex);
-    free(hmap_remove(&reconciler->memories, key));
+    packed_unref(hmap_remove(&reconciler->memories, key));
 }
 
-/* The memory of the key; only its worker touches what is inside. Another uid is another object. */
-static struct memory *remember(struct reconciler *reconciler, const struct teedeployment *want)
+/* What the last pass over the key knew; only its worker reads and writes it. Another uid is another object.
+ */
+static void remember(struct reconciler *reconciler, const struct teedeployment *want,
+                     struct memory *ret_memory)
 {
     LOCK_SCOPE(&reconciler->mutex);
-    struct memory *memory = hmap_get(&reconciler->memories, want->key);
-    if (!memory) {
-        memory = mem_calloc(1, sizeof(*memory));
-        hmap_set(&reconciler->memories, want->key, memory);
-    }
-    if (strcmp(memory->uid, want->uid) != 0) {
-        memset(memory, 0, sizeof(*memory));
-        snprintf(memory->uid, sizeof(memory->uid), "%s", want->uid);
-    }
-    return memory;
+    const struct packed *packed = hmap_get(&reconciler->memories, want->key);
+    if (packed)
+        memory_unpack(packed, ret_memory);
+    if (packed && strcmp(ret_memory->uid, want->uid) == 0)
+        return;
+    *ret_memory = (struct memory){0};
+    snprintf(ret_memory->uid, sizeof(ret_memory->uid), "%s", want->uid);
+}
+
+static void keep_memory(struct reconciler *reconciler, const char *key, const struct memory *memory)
+{
+    struct packed *packed = memory_pack(memory);
+    LOCK_SCOPE(&reconciler->mutex);
+    packed_unref(hmap_set(&reconciler->memories, key, packed));
 }
 
 static struct moment moment_now(const struct clock *clock)
@@ -281,7 +293,8 @@ static int pass_run(struct pass *pass, struct error *err)
     return result < 0 ? result : reported;
 }
 
-static void pass_init(struct pass *pass, struct reconciler *reconciler, struct teedeployment *want)
+static void pass_init(struct pass *pass, struct reconciler *reconciler, struct teedeployment *want,
+                      struct memory *memory)
 {
     *pass = (struct pass){.options = &reconciler->options,
                           .fleet = reconciler->fleet,
@@ -290,7 +303,7 @@ static void pass_init(struct pass *pass, struct reconciler *reconciler, struct t
                           .log = {.field = STR("object", want->key)},
                           .want = want,
                           .next = *want,
-                          .memory = remember(reconciler, want),
+                          .memory = memory,
                           .now = moment_now(reconciler->options.clock)};
     arena_init(&pass->arena);
     effective_fill(&want->spec, reconciler->options.config, &pass->arena, &pass->effective);
@@ -326,9 +339,12 @@ struct outcome reconciler_pass(struct reconciler *reconciler, const char *key)
         return outcome_requeue(-1);
     }
     struct pass pass;
+    struct memory memory;
     struct error err = {0};
-    pass_init(&pass, reconciler, want);
+    remember(reconciler, want, &memory);
+    pass_init(&pass, reconciler, want, &memory);
     struct outcome outcome = pass_run(&pass, &err) < 0 ? outcome_from_error(&err) : next_look(&pass);
     pass_done(&pass);
+    keep_memory(reconciler, key, &memory);
     return outcome;
 }

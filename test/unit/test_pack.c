@@ -46,19 +46,21 @@ static void test_round_trip(void **state)
         struct thing thing;
         size_t bytes; /* packed */
     } cases[] = {
-        {{0}, 3 + 1 + 1 + 1 + 2},
-        {{.number = 63, .small = -64, .flag = true, .text = ""}, 3 + 2 + 1 + 1 + 2},
-        {{.number = 64}, 4 + 1 + 1 + 1 + 2},
-        {{.number = INT64_MAX, .small = INT32_MIN}, 10 + 5 + 1 + 1 + 1 + 1 + 2},
-        {{.number = INT64_MIN, .small = INT32_MAX}, 10 + 5 + 1 + 1 + 1 + 1 + 2},
-        {{.text = "i-0123"}, 3 + 8 + 1 + 1 + 2},
-        {{.hex = "00ff7f"}, 3 + 1 + 4 + 1 + 2},
-        {{.hex = "00FF"}, 3 + 1 + 7 + 1 + 2}, /* not what hex_encode() writes: kept as it is */
-        {{.hex = "abc"}, 3 + 1 + 6 + 1 + 2},
-        {{.hex = ""}, 3 + 1 + 3 + 1 + 2},
-        {{.word = "False"}, 3 + 1 + 1 + 1 + 2},
-        {{.word = "Perhaps"}, 3 + 1 + 1 + 10 + 2},
-        {{.inside = "1234567"}, 3 + 1 + 1 + 1 + 9},
+        {{0}, 3 + 1 + 1 + 1 + 1},
+        {{.number = 63, .small = -64, .flag = true, .text = ""}, 3 + 2 + 1 + 1 + 1},
+        {{.number = 64}, 4 + 1 + 1 + 1 + 1},
+        {{.number = INT64_MAX, .small = INT32_MIN}, 10 + 5 + 1 + 1 + 1 + 1 + 1},
+        {{.number = INT64_MIN, .small = INT32_MAX}, 10 + 5 + 1 + 1 + 1 + 1 + 1},
+        {{.text = "i-0123"}, 3 + 8 + 1 + 1 + 1},
+        {{.hex = "00ff7f"}, 3 + 1 + 4 + 1 + 1},
+        {{.hex = "00FF"}, 3 + 1 + 7 + 1 + 1}, /* not what hex_encode() writes: kept as it is */
+        {{.hex = "abc"}, 3 + 1 + 6 + 1 + 1},
+        {{.hex = ""}, 3 + 1 + 3 + 1 + 1},
+        {{.word = "False"}, 3 + 1 + 1 + 1 + 1},
+        {{.word = "Perhaps"}, 3 + 1 + 1 + 10 + 1},
+        {{.inside = "1234567"}, 3 + 1 + 1 + 1 + 10}, /* an odd number of digits is no hex */
+        {{.inside = "123456"}, 3 + 1 + 1 + 1 + 4},
+        {{.inside = "10.0.1"}, 3 + 1 + 1 + 1 + 9},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         CLEANUP(buf_done) struct buf bytes;
@@ -72,7 +74,8 @@ static void test_round_trip(void **state)
         CLEANUP(arena_done) struct arena arena;
         arena_init(&arena);
         struct thing again = {.text = "left", .hex = "over", .word = "from", .inside = "before"};
-        struct pack reader = pack_reader(bytes.data, bytes.len, &arena);
+        struct packed *packed = packed_new(&bytes);
+        struct pack reader = pack_reader(packed, &arena);
         walk(&reader, &again);
         assert_ptr_equal(reader.at, reader.end);
         assert_int_equal(again.number, thing.number);
@@ -82,6 +85,7 @@ static void test_round_trip(void **state)
         expect_text(again.hex, thing.hex);
         expect_text(again.word, thing.word);
         expect_text(again.inside, thing.inside);
+        packed_unref(packed);
     }
 }
 
@@ -107,7 +111,8 @@ static void test_list(void **state)
         walk_list(&writer, &list, &written);
         CLEANUP(arena_done) struct arena arena;
         arena_init(&arena);
-        struct pack reader = pack_reader(bytes.data, bytes.len, &arena);
+        struct packed *packed = packed_new(&bytes);
+        struct pack reader = pack_reader(packed, &arena);
         int *again = NULL;
         size_t again_count = 99;
         walk_list(&reader, &again, &again_count);
@@ -116,6 +121,7 @@ static void test_list(void **state)
             assert_memory_equal(again, numbers, count * sizeof(numbers[0]));
         else
             assert_null(again);
+        packed_unref(packed);
     }
 }
 
