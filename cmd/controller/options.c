@@ -59,6 +59,8 @@ static const struct flag flags[] = {
      "of all objects together (default 60)"},
     {"max-instances", NUMBER, AT(max_instances), 1, 50000, "N",
      "of all objects together (default: no limit)"},
+    {"cache-limit-mib", NUMBER, AT(cache_limit_mib), 1, 65535, "N",
+     "MiB of objects held; who has no room is told so (default: no limit)"},
     {"log-level", LEVEL, 0, 0, 0, "LEVEL", "error, warn, info or debug (default info)"},
     {"log-format", FORMAT, 0, 0, 0, "FORMAT", "json or text (default json)"},
     {"version", SWITCH, AT(show_version), 0, 0, "", "print the version"},

@@ -45,7 +45,8 @@ struct options {
     bool read_only;
     int max_launches_per_hour;
     int max_launches_per_hour_total;
-    int max_instances; /* 0 = no limit */
+    int max_instances;   /* 0 = no limit */
+    int cache_limit_mib; /* the same */
     enum log_level log_level;
     enum log_format log_format;
     bool show_version;

@@ -70,6 +70,7 @@ static void collect_store(struct controller *controller)
     int64_t age_ms = now_ms - controller->start_ms;
     metric_set(telemetry->staleness, (double)(silent_ms < age_ms ? silent_ms : age_ms) / 1000);
     metric_set(telemetry->store_bytes, (double)store_bytes(controller->store));
+    metric_set(telemetry->store_refused, (double)store_refused_count(controller->store));
     metric_set(telemetry->objects, (double)store_count(controller->store));
 }
 
@@ -199,6 +200,8 @@ static void add_watch_metrics(struct telemetry *telemetry)
                                          "Times the lease changed hands, as we last wrote it");
     telemetry->store_bytes =
         plain(metrics, METRIC_GAUGE, "tee_store_bytes", "Memory of the objects in the store");
+    telemetry->store_refused = plain(metrics, METRIC_GAUGE, "tee_store_refused_objects",
+                                     "Objects that --cache-limit-mib leaves no room for");
 }
 
 static struct metric *of_action(struct metrics *metrics, enum metric_type type, const char *name,

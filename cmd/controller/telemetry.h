@@ -34,6 +34,7 @@ struct telemetry {
     struct metric_series *lease_transitions;
     struct metric_series *staleness;
     struct metric_series *store_bytes;
+    struct metric_series *store_refused;
     struct metric_series *watch_lists, *watch_streams, *watch_events, *watch_failures, *watch_oversized;
     struct metric_series *events_dropped;
     struct metric_series *objects;

@@ -105,7 +105,8 @@ static void make_config(struct controller *controller)
                                   .lease_min_ms = lease_min_ms(options),
                                   .max_launches_per_hour = options->max_launches_per_hour,
                                   .max_launches_per_hour_total = options->max_launches_per_hour_total,
-                                  .max_instances = options->max_instances};
+                                  .max_instances = options->max_instances,
+                                  .cache_limit_mib = options->cache_limit_mib};
 }
 
 static void want_inventory(void *ctx)
@@ -133,6 +134,7 @@ static void make_core(struct controller *controller)
 {
     controller->flight = flight_new();
     controller->store = store_new();
+    store_set_limit(controller->store, (size_t)controller->options->cache_limit_mib * 1024 * 1024);
     make_scopes(controller);
     controller->inventory = inventory_new();
     controller->queue = workqueue_new(controller->clock);

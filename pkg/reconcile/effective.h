@@ -29,6 +29,7 @@ struct reconcile_config {
     int max_launches_per_hour; /* of one object */
     int max_launches_per_hour_total;
     int max_instances;    /* 0 = no limit */
+    int cache_limit_mib;  /* 0 = no limit; of the store, for the text that says so */
     int64_t lease_min_ms; /* no change is begun with less of the lease left */
 };
 

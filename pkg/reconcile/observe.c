@@ -137,6 +137,7 @@ void observe(const struct observe_input *in, struct observed *ret_seen)
     seen->is_store_stale = store_is_stale(in->store, in->now.mono_ms);
     CLEANUP(freep) char *owner = store_owner_of(in->store, in->want->deployment_id);
     seen->owner = arena_strdup(in->arena, owner);
+    seen->lacks_room = store_is_refused(in->store, in->want->key);
     seen->is_owner = !owner || strcmp(owner, in->want->key) == 0;
     seen->host_count = inventory_find(in->inventory, in->want->deployment_id, seen->hosts, HOSTS_MAX);
     drop_unseen(in, seen);

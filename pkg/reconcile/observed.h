@@ -118,6 +118,7 @@ struct observed {
     bool is_store_stale;          /* the watch was silent for more than 90 s */
     bool is_owner;                /* no older object has the deployment id */
     const char *owner;            /* key of the one that has it */
+    bool lacks_room;              /* the store refused the object: --cache-limit-mib */
     struct host hosts[HOSTS_MAX]; /* of the deployment id, live ones first by rank */
     size_t host_count;
     size_t live_count;

@@ -16,6 +16,7 @@ enum {
     TOKEN_LIFE_MS = 24 * 3600 * 1000,
     DUPLICATE_GRACE_MS = 60 * 1000,
     REPAIR_LOOK_MS = 60 * 1000,
+    ROOM_LOOK_MS = 300 * 1000,
 };
 
 const char *const plan_action_names[PLAN_ACTION_COUNT] = {
@@ -268,8 +269,8 @@ static bool row_halted(const struct plan_input *in, struct plan *ret)
 
 static bool row_stalled(const struct plan_input *in, struct plan *ret)
 {
-    *ret = wait_for(3, -1);
-    return plan_problem(in) || !in->seen->is_owner;
+    *ret = wait_for(3, in->seen->lacks_room ? ROOM_LOOK_MS : -1);
+    return plan_problem(in) || !in->seen->is_owner || in->seen->lacks_room;
 }
 
 static bool row_finalizer(const struct plan_input *in, struct plan *ret)

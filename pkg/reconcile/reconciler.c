@@ -331,16 +331,36 @@ static struct outcome next_look(const struct pass *pass)
     return outcome_requeue(pass->wait_ms > 0 ? pass->wait_ms : pass->plan.look_again_ms);
 }
 
+/* The store had no room for the object: it is read, and perhaps there is room by now. *ret_want NULL: it is
+ * gone. */
+static int read_refused(struct reconciler *reconciler, const char *key, struct teedeployment **ret_want,
+                        struct error *err)
+{
+    const struct ports *ports = reconciler->options.ports;
+    const char *slash = strchr(key, '/');
+    CLEANUP(freep) char *name_space = mem_strndup(key, (size_t)(slash - key));
+    if (ports->get_object(ports->ctx, name_space, slash + 1, ret_want, err) < 0)
+        return error_wrap(err, "reading an object that the cache has no room for");
+    if (*ret_want)
+        store_put(reconciler->options.store, *ret_want);
+    else
+        store_remove(reconciler->options.store, key);
+    return 0;
+}
+
 struct outcome reconciler_pass(struct reconciler *reconciler, const char *key)
 {
+    struct error err = {0};
     CLEANUP(teedeployment_unrefp) struct teedeployment *want = store_get(reconciler->options.store, key);
+    if (!want && store_is_refused(reconciler->options.store, key) &&
+        read_refused(reconciler, key, &want, &err) < 0)
+        return outcome_from_error(&err);
     if (!want) {
         forget(reconciler, key);
         return outcome_requeue(-1);
     }
     struct pass pass;
     struct memory memory;
-    struct error err = {0};
     remember(reconciler, want, &memory);
     pass_init(&pass, reconciler, want, &memory);
     struct outcome outcome = pass_run(&pass, &err) < 0 ? outcome_from_error(&err) : next_look(&pass);

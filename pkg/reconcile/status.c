@@ -311,6 +311,15 @@ static struct verdict drifted(const struct builder *builder)
     return (struct verdict){"False", "InSync", "The instance was launched from this spec"};
 }
 
+static const char *room_text(const struct builder *builder)
+{
+    return arena_printf(builder->arena,
+                        "The controller's memory for objects is full (--cache-limit-mib %d), so nothing is "
+                        "done about this one and its instance stays as it is; raise the limit, or divide the "
+                        "objects among controllers with --namespaces or --selector",
+                        builder->in->config->cache_limit_mib);
+}
+
 /* Why nothing but a change helps; reason NULL: not stalled. */
 static struct verdict stalled(const struct builder *builder)
 {
@@ -325,6 +334,8 @@ static struct verdict stalled(const struct builder *builder)
         return (struct verdict){
             "True", "DeploymentIDTaken",
             arena_printf(builder->arena, "spec.deploymentID is already used by %s", in->seen->owner)};
+    if (in->seen->lacks_room)
+        return (struct verdict){"True", "CacheBudgetExceeded", room_text(builder)};
     if (plan_is_halted(in))
         return (struct verdict){
             "True", "AttestationRejected",

@@ -13,7 +13,8 @@ enum { STALE_MS = 90 * 1000 };
 
 struct entry {
     struct entry *next_claim; /* of the same deployment id */
-    struct packed *packed;
+    struct packed *packed;    /* NULL: refused */
+    char *refused_id;         /* the deployment id that a refused one claims */
     int64_t creation_ms;
     uint64_t mark;
     char key[];
@@ -30,7 +31,9 @@ struct store {
     pthread_mutex_t mutex;
     struct hmap entries;
     struct hmap claims; /* deployment id -> list of struct entry */
-    size_t bytes;       /* of the objects held */
+    size_t bytes;
+    size_t limit; /* 0 = none */
+    size_t refused_count;
     struct scope *scopes;
     size_t scope_count;
 };
@@ -57,6 +60,11 @@ void store_set_scopes(struct store *store, const char *const *name_spaces, size_
         store->scopes[i].name_space = name_spaces[i];
 }
 
+void store_set_limit(struct store *store, size_t bytes)
+{
+    store->limit = bytes;
+}
+
 static struct scope *find_scope(const struct store *store, const char *name, size_t len)
 {
     for (size_t i = 0; name && i < store->scope_count; i++) {
@@ -81,6 +89,7 @@ static void entry_free(void *value)
 {
     struct entry *entry = value;
     packed_unref(entry->packed);
+    free(entry->refused_id);
     free(entry);
 }
 
@@ -96,9 +105,10 @@ struct store *store_free(struct store *store)
     return NULL;
 }
 
-static size_t bytes_of(const struct entry *entry)
+/* What is refused counts nothing: it must not push out what is held. */
+static size_t bytes_of(const struct entry *entry, const struct packed *packed)
 {
-    return sizeof(*entry) + strlen(entry->key) + 1 + (entry->packed ? packed_bytes(entry->packed) : 0);
+    return packed ? sizeof(*entry) + strlen(entry->key) + 1 + packed_bytes(packed) : 0;
 }
 
 static void remove_claim(struct store *store, struct entry *entry, const char *deployment_id)
@@ -131,17 +141,34 @@ static struct entry *entry_new(const char *key)
 /* The entry no longer counts, nor claims an id. */
 static void clear(struct store *store, struct entry *entry)
 {
-    CLEANUP(teedeployment_unrefp) struct teedeployment *held = teedeployment_unpack(entry->packed);
-    remove_claim(store, entry, held->deployment_id);
-    store->bytes -= bytes_of(entry);
+    CLEANUP(teedeployment_unrefp)
+    struct teedeployment *held = entry->packed ? teedeployment_unpack(entry->packed) : NULL;
+    remove_claim(store, entry, held ? held->deployment_id : entry->refused_id);
+    store->bytes -= bytes_of(entry, entry->packed);
+    store->refused_count -= entry->refused_id ? 1 : 0;
     entry->packed = packed_unref(entry->packed);
+    free(entry->refused_id);
+    entry->refused_id = NULL;
 }
 
+static bool has_room(const struct store *store, const struct entry *entry, const struct packed *packed)
+{
+    return store->limit == 0 || store->bytes + bytes_of(entry, packed) <= store->limit;
+}
+
+/* The entry is empty. */
 static void fill(struct store *store, struct entry *entry, const struct teedeployment *object)
 {
-    entry->packed = teedeployment_pack(object);
+    struct packed *packed = teedeployment_pack(object);
+    if (object->is_deleting || has_room(store, entry, packed)) {
+        entry->packed = packed;
+    } else {
+        packed_unref(packed);
+        entry->refused_id = mem_strdup(object->deployment_id);
+        store->refused_count++;
+    }
     entry->creation_ms = object->creation_ms;
-    store->bytes += bytes_of(entry);
+    store->bytes += bytes_of(entry, entry->packed);
     add_claim(store, entry, object->deployment_id);
 }
 
@@ -149,7 +176,7 @@ static struct packed *get_packed(struct store *store, const char *key)
 {
     LOCK_SCOPE(&store->mutex);
     struct entry *entry = hmap_get(&store->entries, key);
-    return entry ? packed_ref(entry->packed) : NULL;
+    return entry && entry->packed ? packed_ref(entry->packed) : NULL;
 }
 
 struct teedeployment *store_get(struct store *store, const char *key)
@@ -166,20 +193,29 @@ static bool is_older(const struct teedeployment *object, struct packed *than)
     return resource_version_compare(object->resource_version, held->resource_version) < 0;
 }
 
-void store_put(struct store *store, const struct teedeployment *object)
+bool store_put(struct store *store, const struct teedeployment *object)
 {
     LOCK_SCOPE(&store->mutex);
     struct entry *entry = hmap_get(&store->entries, object->key);
-    if (!entry) {
+    bool is_known = entry != NULL;
+    if (!is_known) {
         entry = entry_new(object->key);
         hmap_set(&store->entries, object->key, entry);
     }
     entry->mark = scope_of_key(store, object->key)->mark;
     if (entry->packed && is_older(object, entry->packed))
-        return;
-    if (entry->packed)
+        return true;
+    if (is_known)
         clear(store, entry);
     fill(store, entry, object);
+    return entry->packed != NULL;
+}
+
+bool store_is_refused(struct store *store, const char *key)
+{
+    LOCK_SCOPE(&store->mutex);
+    const struct entry *entry = hmap_get(&store->entries, key);
+    return entry && !entry->packed;
 }
 
 void store_keep(struct store *store, const char *key)
@@ -268,6 +304,12 @@ size_t store_count(struct store *store)
 {
     LOCK_SCOPE(&store->mutex);
     return store->entries.count;
+}
+
+size_t store_refused_count(struct store *store)
+{
+    LOCK_SCOPE(&store->mutex);
+    return store->refused_count;
 }
 
 size_t store_bytes(struct store *store)

@@ -3,9 +3,11 @@
  * Model: objects are kept packed (api/teedeployment_pack.h); an update replaces the whole. A list marks what
  * it brings; what is not marked when the list is complete is gone, and its key is reported. Where only some
  * namespaces are watched, each is a scope with lists of its own, and the store is complete when all are. An
- * index by deployment id answers which object is the oldest of those that claim one id. Threads: any; one
+ * index by deployment id answers which object is the oldest of those that claim one id. With a limit, an
+ * object that has no room is refused: its key and its claim are known, it is not. It has another chance with
+ * each put; one that is being deleted always has room, because it makes some. Threads: any; one
  * mutex, never held across a call out of the module. Ownership: the store keeps a copy of its own;
- * store_get() gives the caller one. Limits: memory.   Errors: cannot fail. */
+ * store_get() gives the caller one. Limits: memory, or store_set_limit().   Errors: cannot fail. */
 #ifndef TEE_RECONCILE_STORE_H
 #define TEE_RECONCILE_STORE_H
 
@@ -17,20 +19,25 @@ struct store *store_new(void);
 struct store *store_free(struct store *store);
 /* NULL if absent; the caller unrefs. */
 struct teedeployment *store_get(struct store *store, const char *key);
-/* Copies. An older resourceVersion than the one held is dropped. */
-void store_put(struct store *store, const struct teedeployment *object);
+/* Copies. An older resourceVersion than the one held is dropped. False: refused for lack of room. */
+bool store_put(struct store *store, const struct teedeployment *object);
+/* It was, and store_get() has nothing for that. */
+bool store_is_refused(struct store *store, const char *key);
 /* The present list has it, in a form that cannot be read: what is held stays, if anything is. */
 void store_keep(struct store *store, const char *key);
 void store_remove(struct store *store, const char *key);
 /* The only namespaces that there will be objects of; borrowed. Before threads start; never: all are one
  * scope, whose name is NULL. */
 void store_set_scopes(struct store *store, const char *const *name_spaces, size_t count);
+/* Bytes of objects that are held at most; 0 = no limit. Before threads start. */
+void store_set_limit(struct store *store, size_t bytes);
 void store_begin_list(struct store *store, const char *scope);
 /* Calls gone() for each key that the list did not bring, after it was removed. */
 void store_end_list(struct store *store, const char *scope, void (*gone)(void *ctx, const char *key),
                     void *ctx);
 bool store_is_complete(struct store *store);
 size_t store_count(struct store *store);
+size_t store_refused_count(struct store *store);
 /* Of the objects held. */
 size_t store_bytes(struct store *store);
 /* The scope's watch was heard at this monotonic time. */

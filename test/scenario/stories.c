@@ -143,6 +143,21 @@ static void deployment_id_taken(struct world *world)
     world_settle(world);
 }
 
+/* The second object finds no room in the cache: it is told so and left alone, until the first is gone. An
+ * object that is deleted needs none. */
+static void cache_full(struct world *world)
+{
+    up(world);
+    store_set_limit(world->store, store_bytes(world->store) + 100);
+    world->config.cache_limit_mib = 1;
+    world_apply(world, "b", running);
+    world_run(world, 600 * 1000);
+    world_say(world, "the first object is deleted");
+    world_delete(world, "a");
+    world_run(world, 600 * 1000);
+    world_settle(world);
+}
+
 static void duplicate(struct world *world)
 {
     up(world);
@@ -441,6 +456,7 @@ static const struct story stories[] = {
     {"row-02-retained", retained, false},
     {"row-03-invalid", invalid_spec, false},
     {"row-03-deployment-id-taken", deployment_id_taken, false},
+    {"row-03-cache-full", cache_full, false},
     {"row-04-standby", standby, false},
     {"row-05-duplicate", duplicate, false},
     {"row-06-hidden-instance", answer_lost_and_hidden, false},

@@ -56,6 +56,7 @@ static void test_defaults(void **state)
     assert_int_equal(options.max_launches_per_hour, 6);
     assert_int_equal(options.max_launches_per_hour_total, 60);
     assert_int_equal(options.max_instances, 0);
+    assert_int_equal(options.cache_limit_mib, 0);
     assert_int_equal(options.root_count, 0);
     assert_int_equal(options.log_level, LOG_LEVEL_INFO);
     assert_int_equal(options.log_format, LOG_FORMAT_JSON);
@@ -145,6 +146,7 @@ static const struct {
     {"--max-launches-per-hour-total", AT(max_launches_per_hour_total), 1, 10000, NULL},
     {"--orphan-sweep-interval", AT(orphan_sweep_interval_s), 0, 3600, NULL},
     {"--max-instances", AT(max_instances), 1, 50000, NULL},
+    {"--cache-limit-mib", AT(cache_limit_mib), 1, 65535, NULL},
     {"--kube-api-qps", AT(kube_api_qps), 1, 1000, NULL},
     {"--kube-api-burst", AT(kube_api_burst), 1, 1000, "--kube-api-qps=1"},
 };
@@ -280,7 +282,7 @@ static void test_help(void **state)
     size_t lines = 0;
     for (const char *at = strstr(text, "\n  --"); at; at = strstr(at + 1, "\n  --"))
         lines++;
-    assert_int_equal(lines, 31); /* 6 texts, 8 switches, 12 numbers, share, root, namespaces, level, format */
+    assert_int_equal(lines, 32); /* 6 texts, 8 switches, 13 numbers, share, root, namespaces, level, format */
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         assert_non_null(strstr(text, numbers[i].flag));
 }
