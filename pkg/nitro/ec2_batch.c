@@ -22,6 +22,8 @@ enum {
     VERB_COUNT = 3
 };
 
+#define LONG_AGO_MS (INT64_MIN / 2)
+
 enum entry_state { WAITING, SENDING, FAILED };
 
 struct entry {
@@ -44,6 +46,7 @@ struct ec2_batch {
     bool is_stopped;
     struct hmap entries;
     int64_t not_before_ms[VERB_COUNT];
+    int64_t sent_ms[VERB_COUNT]; /* when the last call began */
     int last_part;
 };
 
@@ -70,6 +73,8 @@ struct ec2_batch *ec2_batch_new(const struct ec2_batch_options *options)
     mutex_init(&batch->mutex);
     cond_init(&batch->cond);
     hmap_init(&batch->entries);
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        batch->sent_ms[i] = LONG_AGO_MS;
     return batch;
 }
 
@@ -199,6 +204,8 @@ static int64_t due_ms(const struct ec2_batch *batch, enum ec2_verb verb, const s
     if (crowd->count == 0)
         return -1;
     int64_t at_ms = crowd->last_ms + IDLE_MS;
+    if (at_ms < batch->sent_ms[verb] + GATHER_MAX_MS) /* many come, though not every 100 ms */
+        at_ms = batch->sent_ms[verb] + GATHER_MAX_MS;
     if (at_ms > crowd->first_ms + GATHER_MAX_MS)
         at_ms = crowd->first_ms + GATHER_MAX_MS;
     if (crowd->part > 0 || crowd->count >= EC2_BATCH_MAX)
@@ -230,6 +237,7 @@ static int64_t pick(struct ec2_batch *batch, int64_t now_ms, struct job *job)
         struct crowd crowd = look(batch, order[i]);
         int64_t at_ms = due_ms(batch, order[i], &crowd, now_ms);
         if (at_ms >= 0 && at_ms <= now_ms) {
+            batch->sent_ms[order[i]] = now_ms;
             gather(batch, order[i], crowd.part, job);
             return 0;
         }
@@ -306,6 +314,7 @@ static void take_failure(struct ec2_batch *batch, struct job *job, const struct 
     if (err->kind == ERROR_THROTTLED) {
         int64_t wait_ms = err->retry_after_ms > THROTTLED_MIN_MS ? err->retry_after_ms : THROTTLED_MIN_MS;
         batch->not_before_ms[job->verb] = now_ms + wait_ms;
+        batch->sent_ms[job->verb] = LONG_AGO_MS; /* EC2 did nothing */
         for (size_t i = 0; i < job->count; i++)
             put_back(job->entries[i], job->part);
         return;

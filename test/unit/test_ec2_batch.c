@@ -121,6 +121,25 @@ static void test_gathers(void **state)
     assert_int_equal(fake->calls, 2);
 }
 
+/* A thousand in 26 s, with a pause of more than 100 ms after each seven: a call a second all the same. */
+static void test_a_call_a_second(void **state)
+{
+    struct fake *fake = *state;
+    for (int i = 0; i < 1000; i++) {
+        char id[16];
+        snprintf(id, sizeof(id), "i-%d", i);
+        assert_int_equal(ec2_batch_ask(fake->batch, EC2_TERMINATE, id, NULL), 0);
+        for (int k = i % 7 ? 3 : 43; k > 0; k--) {
+            step_all(fake);
+            fake->now_ms += 3;
+        }
+    }
+    fake->now_ms += 1000;
+    step_all(fake);
+    assert_int_equal(fake->changed, 1000);
+    assert_true(fake->calls <= 28);
+}
+
 static void test_thousand_in_two_calls(void **state)
 {
     struct fake *fake = *state;
@@ -243,6 +262,7 @@ static void test_throttled_then_too_old(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {FAKE_TEST(test_gathers),
+                                       FAKE_TEST(test_a_call_a_second),
                                        FAKE_TEST(test_thousand_in_two_calls),
                                        FAKE_TEST(test_terminations_first),
                                        FAKE_TEST(test_asked_twice),
