@@ -139,7 +139,8 @@ void observe(const struct observe_input *in, struct observed *ret_seen)
     seen->owner = arena_strdup(in->arena, owner);
     seen->lacks_room = store_is_refused(in->store, in->want->key);
     seen->is_owner = !owner || strcmp(owner, in->want->key) == 0;
-    seen->host_count = inventory_find(in->inventory, in->want->deployment_id, seen->hosts, HOSTS_MAX);
+    if (seen->is_owner) /* else what carries the id is the owner's */
+        seen->host_count = inventory_find(in->inventory, in->want->deployment_id, seen->hosts, HOSTS_MAX);
     drop_unseen(in, seen);
     struct host named;
     if (ledger->instance_id && inventory_get(in->inventory, ledger->instance_id, &named))

@@ -256,7 +256,7 @@ static bool row_deleting(const struct plan_input *in, struct plan *ret)
 
 static bool row_halted(const struct plan_input *in, struct plan *ret)
 {
-    if (!plan_is_halted(in))
+    if (!plan_is_halted(in) || !in->seen->is_owner)
         return false;
     const struct host *host = observed_host(in->seen);
     *ret = wait_for(3, -1);

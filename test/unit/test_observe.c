@@ -214,6 +214,32 @@ static void test_sources(void **state)
     bench_done(&bench);
 }
 
+/* Who came second to a deployment id neither sees nor notes the owner's host; what its own ledger names it
+ * sees. */
+static void test_not_the_owner(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *status;
+        size_t seen;
+    } cases[] = {{"", 0}, {LEDGER_LIVE, 1}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bench bench;
+        struct host host = {SCENE_HOST("i-1", HOST_RUNNING)};
+        bench_init(&bench, cases[i].status);
+        list_hosts(&bench, &host, 1);
+        assert_int_equal(look(&bench)->host_count, 1);
+        CLEANUP(teedeployment_unrefp)
+        struct teedeployment *older =
+            scene_object("\"name\":\"older\",\"creationTimestamp\":\"2025-01-01T00:00:00Z\"",
+                         "\"deploymentID\":\"nitro-u1\"", NULL);
+        store_put(bench.store, older);
+        assert_false(look(&bench)->is_owner);
+        assert_int_equal(bench.seen.host_count, cases[i].seen);
+        bench_done(&bench);
+    }
+}
+
 static void test_freshness(void **state)
 {
     (void)state;
@@ -283,6 +309,7 @@ int main(void)
         cmocka_unit_test(test_found_is_no_proof),
         cmocka_unit_test(test_attempt_states),
         cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_not_the_owner),
         cmocka_unit_test(test_freshness),
         cmocka_unit_test(test_hosts_of_unseen_objects),
     };
