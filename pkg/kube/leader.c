@@ -129,13 +129,13 @@ static void hold(struct leader *leader)
         hold_until(leader, sent_ms + leader->options.times.renew_deadline_ms);
 }
 
-/* 1 to 2.2 times the retry period, so that candidates do not ask in step. */
+/* 0.4 to 0.8 of the retry period: a release is seen within that period, and candidates do not ask in step. */
 static int64_t get_jittered_retry(const struct leader *leader)
 {
     uint32_t random = 0;
     RAND_bytes((unsigned char *)&random, sizeof(random));
-    int64_t retry_ms = leader->options.times.retry_ms;
-    return retry_ms + (int64_t)((uint64_t)retry_ms * 12 / 10 * random >> 32);
+    uint64_t part_ms = (uint64_t)leader->options.times.retry_ms * 4 / 10;
+    return (int64_t)(part_ms + (part_ms * random >> 32));
 }
 
 /* One decision; yields how long to wait before the next. */
