@@ -1,4 +1,5 @@
 /* Parse, build, run, exit code. */
+#include "base/mem.h"
 #include "base/thread.h"
 #include "wire.h"
 
@@ -80,6 +81,7 @@ int main(int argc, char **argv)
         return EXIT_STOPPED;
     log_configure(options.log_level, options.log_format, STDERR_FILENO);
     forbid_core_dumps();
+    mem_keep_small();
     sigset_t set = awaited_signals();
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);

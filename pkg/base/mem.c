@@ -1,6 +1,7 @@
 /* Thin checks over the C allocator; see mem.h for why failure aborts. */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +15,14 @@ static void *checked(void *pointer)
         abort();
     }
     return pointer;
+}
+
+/* glibc makes up to eight heaps per core and keeps in each what its threads once needed. Two are enough for
+ * threads that mostly wait. A threshold that is set does not grow with the largest piece that was freed. */
+void mem_keep_small(void)
+{
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 }
 
 void *mem_alloc(size_t size)
