@@ -6,7 +6,7 @@
 #ifndef TEE_CONTROLLER_LAUNCH_PARTS_H
 #define TEE_CONTROLLER_LAUNCH_PARTS_H
 
-#include "nitro/ec2_types.h"
+#include "nitro/ec2_ask.h"
 #include "reconcile/ports.h"
 
 enum { LAUNCH_TAGS_MAX = 48 };

@@ -5,6 +5,7 @@
 #include "base/hmap.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "nitro/ec2_types.h"
 
 #include <ctype.h>
 #include <stdio.h>

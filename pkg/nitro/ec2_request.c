@@ -5,6 +5,7 @@
 #include "base/encoding.h"
 #include "base/mem.h"
 #include "base/url.h"
+#include "nitro/ec2_types.h"
 
 #include <stdarg.h>
 #include <stdio.h>

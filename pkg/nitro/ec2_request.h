@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "nitro/ec2_types.h"
+#include "nitro/ec2_ask.h"
 
 enum ec2_verb { EC2_START, EC2_STOP, EC2_TERMINATE };
 

@@ -1,12 +1,9 @@
-/* ec2_types: instances as EC2 describes them, and what is asked of EC2.
+/* ec2_types: instances, and what else EC2 tells of them.
  *
- * Model: what comes from EC2 (struct ec2_instance, ec2_change, ec2_type, ec2_image,
- * ec2_subnet, ec2_status) owns its strings; what goes to EC2
- * (struct ec2_launch, ec2_query, ec2_tag) borrows them. A string that EC2 left out is NULL: shortly after a
- * launch that is normal for addresses and even for tags. Threads: none.
- * Ownership: ec2_instance_done(); the rest is plain.
+ * Model: each of these owns its strings. A string that EC2 left out is NULL: shortly after a launch that is
+ * normal for addresses and even for tags. Threads: none.   Ownership: ec2_instance_done(); the rest is plain.
  * Limits: EC2_GROUPS_MAX security groups and EC2_TAGS_MAX tags are kept of an instance, of the tags only Name
- * and tee-*; more are dropped. Errors: none. */
+ * and tee-*, of all others a digest; more are dropped.   Errors: none. */
 #ifndef TEE_NITRO_EC2_TYPES_H
 #define TEE_NITRO_EC2_TYPES_H
 
@@ -14,7 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { EC2_GROUPS_MAX = 16, EC2_TAGS_MAX = 16, EC2_ID_SIZE = 64, EC2_PAGE_SIZE = 1000 };
+enum {
+    EC2_GROUPS_MAX = 16,
+    EC2_TAGS_MAX = 16,
+    EC2_OTHER_TAGS_MAX = 50,
+    EC2_ID_SIZE = 64,
+    EC2_PAGE_SIZE = 1000
+};
 
 /* EC2's own codes: the low byte of instanceState/code. */
 enum ec2_state {
@@ -50,6 +53,8 @@ struct ec2_instance {
     size_t security_group_count;
     struct ec2_owned_tag tags[EC2_TAGS_MAX];
     size_t tag_count;
+    uint32_t other_tags[EC2_OTHER_TAGS_MAX]; /* fnv32_pair() of each */
+    size_t other_tag_count;
 };
 
 void ec2_instance_done(struct ec2_instance *instance);
@@ -96,53 +101,6 @@ struct ec2_status {
     char event_code[32];       /* "instance-retirement" or "instance-stop"; "" = none */
     char event_text[128];
     int64_t event_ms; /* Unix time, not before; 0 = not said */
-};
-
-struct ec2_tag {
-    const char *key;
-    const char *value;
-};
-
-/* Of the AMI where a member is 0 or NULL. */
-struct ec2_root_volume {
-    int size_gib;
-    const char *type;
-    int iops;
-    int throughput;
-    int encrypted; /* 1, 0, or -1 = the AMI's */
-    const char *kms_key_id;
-};
-
-struct ec2_launch {
-    const char *image_id;
-    const char *type;
-    const char *subnet_id; /* or NULL */
-    const char *const *security_group_ids;
-    size_t security_group_count;
-    const char *key_name;                      /* or NULL */
-    const char *profile;                       /* name or ARN, or NULL */
-    const struct ec2_root_volume *root_volume; /* or NULL */
-    const struct ec2_tag *tags;                /* for the instance, its volumes and its network interfaces */
-    size_t tag_count;
-    const void *user_data;
-    size_t user_data_len;
-    const char *client_token; /* required */
-    bool is_dry_run;
-};
-
-struct ec2_filter {
-    const char *name; /* such as "tag:tee-cluster-id" */
-    const char *const *values;
-    size_t value_count;
-};
-
-/* Ids or filters, not both: EC2 refuses paging with ids. */
-struct ec2_query {
-    const char *const *ids;
-    size_t id_count;
-    const struct ec2_filter *filters;
-    size_t filter_count;
-    bool is_patient; /* see ec2.h */
 };
 
 #endif
