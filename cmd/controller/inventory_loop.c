@@ -135,6 +135,7 @@ static void *loop_run(void *ctx)
         bool is_done = describe(controller) == 0;
         if (is_done && start_ms >= health_due_ms) {
             describe_health(controller);
+            mem_give_back(); /* here because it comes once per interval and nobody waits */
             health_due_ms = next_ms;
         }
         loop->part_ms = next_part_ms(controller);

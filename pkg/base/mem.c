@@ -25,6 +25,11 @@ void mem_keep_small(void)
     mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 }
 
+void mem_give_back(void)
+{
+    malloc_trim(0);
+}
+
 void *mem_alloc(size_t size)
 {
     return checked(malloc(size ? size : 1));

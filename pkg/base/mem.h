@@ -11,6 +11,8 @@
 /* For a process of many threads that lives long: few heaps, and large pieces go back when they are freed.
  * Before threads start. */
 void mem_keep_small(void);
+/* Gives back what lies free between pieces in use; some milliseconds. */
+void mem_give_back(void);
 void *mem_alloc(size_t size);
 /* Zeroed; aborts also when count * size overflows. */
 void *mem_calloc(size_t count, size_t size);

@@ -71,8 +71,10 @@ class Fleet(ec2_stack.Story):
     def passes(self):
         return sum(int(float(value)) for name, value in self.metrics().items() if name.startswith("controller_runtime_reconcile_total"))
 
-    def resident_mib(self):
-        return self.controller.resident_kib() / 1024
+    def memory(self):
+        """The second figure is that of all anonymous pages: what is not the program's text and its libraries'."""
+        whole, own = self.controller.resident_kib(), self.controller.resident_kib("RssAnon")
+        return f"{whole / 1024:.1f} MiB, of which {own / 1024:.1f} MiB anonymous"
 
     def each(self, what, numbers):
         """what(name) for each number, from THREADS threads."""
@@ -139,7 +141,7 @@ def measure_steady(fleet, objects, minutes):
     made = fleet.calls() - before
     row(f"{objects} steady objects: EC2 calls a minute", ", ".join(f"{count / minutes:g} {action}" for action, count in sorted(made.items())))
     row(f"{objects} steady objects: status writes in {minutes} minutes", fleet.writes() - writes)
-    row(f"{objects} steady objects: resident memory", f"{fleet.resident_mib():.1f} MiB")
+    row(f"{objects} steady objects: resident memory", fleet.memory())
     started = time.monotonic()
     fleet.metrics()
     row("one scrape of /metrics", f"{1000 * (time.monotonic() - started):.1f} ms")
@@ -158,7 +160,7 @@ def measure_restart(fleet, objects):
         time.sleep(0.1)
     row(f"restart with {objects} objects: every object looked at after", f"{time.monotonic() - fleet.started:.1f} s")
     show_calls(f"restart with {objects} objects: EC2 calls until then", collections.Counter(), fleet.calls())
-    row(f"restart with {objects} objects: resident memory", f"{fleet.resident_mib():.1f} MiB")
+    row(f"restart with {objects} objects: resident memory", fleet.memory())
 
 
 def measure_deletes(fleet, objects):

@@ -206,9 +206,9 @@ class Controller:
         with open(self.log, encoding="utf-8", errors="replace") as file:
             return file.read().splitlines()[-count:]
 
-    def resident_kib(self):
+    def resident_kib(self, kind="VmRSS"):
         with open(f"/proc/{self.process.pid}/status", encoding="utf-8") as file:
-            return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
+            return int(re.search(kind + r":\s+(\d+)", file.read()).group(1))
 
 
 def end(process):
