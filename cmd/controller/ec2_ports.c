@@ -31,6 +31,8 @@ static void copy(char *to, size_t size, const char *from)
     snprintf(to, size, "%s", from ? from : "");
 }
 
+_Static_assert((int)HOST_TAGS_MAX == (int)EC2_OTHER_TAGS_MAX, "an instance's tags are copied as they are");
+
 static void host_from(const struct ec2_instance *instance, struct host *host)
 {
     *host = (struct host){.state = state_of(instance->state), .launch_ms = instance->launch_time_ms};
@@ -52,6 +54,9 @@ static void host_from(const struct ec2_instance *instance, struct host *host)
                              ? 0
                              : drift_group_digest((const char *const *)instance->security_group_ids,
                                                   instance->security_group_count);
+    host->are_tags_told = instance->tag_count + instance->other_tag_count > 0;
+    host->tag_count = (int)instance->other_tag_count;
+    memcpy(host->tag_digests, instance->other_tags, sizeof(host->tag_digests));
     host->is_retained = ec2_instance_tag(instance, "tee-retained") != NULL;
     host->is_spot = instance->lifecycle && strcmp(instance->lifecycle, "spot") == 0;
 }

@@ -17,4 +17,10 @@ static inline uint32_t fnv32(uint32_t hash, const char *text)
     return hash * UINT32_C(16777619);
 }
 
+/* Of a tag or a label. */
+static inline uint32_t fnv32_pair(const char *key, const char *value)
+{
+    return fnv32(fnv32(FNV32_START, key), value);
+}
+
 #endif

@@ -4,6 +4,7 @@
 #include "nitro/ec2_response.h"
 
 #include "base/clock.h"
+#include "base/fnv.h"
 #include "base/mem.h"
 #include "nitro/xml.h"
 
@@ -95,6 +96,9 @@ static void keep_tag(struct ec2_response *response)
         struct ec2_owned_tag *kept = &instance->tags[instance->tag_count++];
         kept->key = STEAL(tag->key);
         kept->value = tag->value ? STEAL(tag->value) : mem_strdup("");
+    } else if (!is_ours && tag->key && instance->other_tag_count < EC2_OTHER_TAGS_MAX) {
+        instance->other_tags[instance->other_tag_count++] =
+            fnv32_pair(tag->key, tag->value ? tag->value : "");
     }
     set_text(&tag->key, "");
     set_text(&tag->value, "");

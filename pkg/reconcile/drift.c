@@ -39,6 +39,25 @@ bool drift_has_other_groups(const struct plan_input *in)
                drift_group_digest(instance->security_group_ids, instance->security_group_count);
 }
 
+static bool has_tag(const struct host *host, const struct tee_tag *tag)
+{
+    uint32_t digest = fnv32_pair(tag->key, tag->value);
+    for (int i = 0; i < host->tag_count; i++)
+        if (host->tag_digests[i] == digest)
+            return true;
+    return false;
+}
+
+bool drift_has_other_tags(const struct plan_input *in)
+{
+    const struct host *host = observed_host(in->seen);
+    const struct tee_instance_spec *instance = &in->want->spec.instance;
+    for (size_t i = 0; host && host->are_tags_told && i < instance->tag_count; i++)
+        if (!has_tag(host, &instance->tags[i]))
+            return true;
+    return false;
+}
+
 const char *drift_text(const struct plan_input *in, struct arena *arena)
 {
     const struct host *host = observed_host(in->seen);

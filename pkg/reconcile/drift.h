@@ -13,6 +13,9 @@
 uint32_t drift_group_digest(const char *const *ids, size_t count);
 /* The spec names groups, and the instance has others. Nothing is done about it: behaviour.md section 2. */
 bool drift_has_other_groups(const struct plan_input *in);
+/* The spec has tags that the instance has not, or with other values; what others put on it is theirs. As
+ * above. */
+bool drift_has_other_tags(const struct plan_input *in);
 /* One sentence for a host that plan_is_drifted(). */
 const char *drift_text(const struct plan_input *in, struct arena *arena);
 

@@ -12,7 +12,7 @@
 #include "api/teedeployment.h"
 #include "reconcile/preflight.h"
 
-enum { HOSTS_MAX = 8, HOST_ID_SIZE = 32 };
+enum { HOSTS_MAX = 8, HOST_ID_SIZE = 32, HOST_TAGS_MAX = 50 };
 
 enum host_state {
     HOST_PENDING,
@@ -49,7 +49,10 @@ struct host {
     char launch_hash[80];   /* tag tee-launch-hash: v<hashVersion>-<hash> */
     uint32_t name_digest;   /* of the tags tee-namespace and tee-name, identity.h; 0 = not told */
     uint32_t group_digest;  /* of the security groups, drift.h; 0 = not told */
-    bool is_retained;       /* tag tee-retained */
+    uint32_t tag_digests[HOST_TAGS_MAX]; /* fnv32_pair() of the tags that are not ours */
+    int tag_count;
+    bool are_tags_told;
+    bool is_retained; /* tag tee-retained */
     bool is_spot;
     int64_t state_since_ms;    /* monotonic: when we first saw this state */
     struct host_health health; /* the inventory's; what a single look-up found has none */

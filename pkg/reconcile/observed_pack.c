@@ -32,6 +32,10 @@ static void walk_host(struct pack *pack, struct host *host)
     pack_chars(pack, host->launch_hash, sizeof(host->launch_hash));
     PACK(pack, host->name_digest);
     PACK(pack, host->group_digest);
+    PACK(pack, host->tag_count);
+    for (int i = 0; i < host->tag_count; i++)
+        PACK(pack, host->tag_digests[i]);
+    PACK(pack, host->are_tags_told);
     PACK(pack, host->is_retained);
     PACK(pack, host->is_spot);
     PACK(pack, host->state_since_ms);

@@ -220,7 +220,8 @@ static void tell_transitions(const struct pass *pass, const struct tee_status *s
         pass_event(pass, "Warning", "AttestationLapsed",
                    condition_find(&status->conditions, "Attested")->message);
     if (has_become(pass, status, "Drifted", "SpecChanged") ||
-        has_become(pass, status, "Drifted", "SecurityGroupsDiffer"))
+        has_become(pass, status, "Drifted", "SecurityGroupsDiffer") ||
+        has_become(pass, status, "Drifted", "TagsDiffer"))
         pass_event(pass, "Normal", "DriftDetected", condition_find(&status->conditions, "Drifted")->message);
     if (has_new_reason(pass, status, "HostLaunched", "LaunchBudgetExhausted"))
         pass_event(pass, "Warning", "LaunchFailed", now->message);

@@ -308,6 +308,11 @@ static struct verdict drifted(const struct builder *builder)
             "True", "SecurityGroupsDiffer",
             "spec.instance.securityGroupIDs are not those of the instance; they can be set at EC2, "
             "and nothing is replaced for it"};
+    if (drift_has_other_tags(builder->in))
+        return (struct verdict){
+            "True", "TagsDiffer",
+            "spec.instance.tags are not all on the instance with these values; they can be set at EC2, and "
+            "nothing is replaced for it"};
     return (struct verdict){"False", "InSync", "The instance was launched from this spec"};
 }
 

@@ -1,6 +1,6 @@
 """Stories about whose an instance is: two clusters in one account, and hands on the tags."""
 
-from ec2_stack import wait_until
+from ec2_stack import condition, wait_until
 
 RESERVED = ("Name", "tee-deployment-id", "tee-cluster-id")
 
@@ -44,4 +44,24 @@ def reserved_tags(stage):
         stage.check(code == 422 and "tags" in answer["message"], f"{key} is refused at admission", (code, answer.get("message")))
 
 
-STORIES = (two_clusters, reserved_tags)
+def changed_tags(stage):
+    """The user's tags are set at the launch; a later difference is shown, and nothing is replaced for it.
+
+    Failing: Drifted stays False, or the host is another. Guard taken out: the digests in keep_tag() (pkg/nitro/ec2_response.c).
+    """
+    story = stage.story()
+    story.controller.start()
+    deployment = story.create("tagged", {"instance": {"tags": {"team": "a", "cost": "1"}}})
+    story.await_ready(1, 30)
+    drifted = lambda: (lambda one: (one["status"], one["reason"]))(condition(story.get("tagged"), "Drifted"))
+    stage.check(drifted() == ("False", "InSync"), "as launched it is in sync", drifted())
+    story.patch("tagged", {"spec": {"instance": {"tags": {"team": "b"}}}})
+    wait_until(20, "the difference is shown", lambda: drifted() == ("True", "TagsDiffer"))
+    stage.check(story.events("DriftDetected"), "and told in an Event")
+    wait_until(10, "it is Ready all the same", lambda: story.is_ready("tagged"))
+    story.patch("tagged", {"spec": {"instance": {"tags": {"team": "a"}}}})
+    wait_until(20, "it is in sync again", lambda: drifted() == ("False", "InSync"))
+    stage.check(len(story.sim.instances(deployment)) == 1, "the host is the same", story.sim.instances(deployment))
+
+
+STORIES = (two_clusters, reserved_tags, changed_tags)

@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/fnv.h"
+#include "base/mem.h"
 #include "plan_scene.h"
 #include "reconcile/drift.h"
 
@@ -76,8 +78,45 @@ static void test_groups(void **state)
     }
 }
 
+/* Each tag of the spec, with its value; more tags are others' business. */
+static void test_tags(void **state)
+{
+    static const struct {
+        const char *tags;
+        const char *has[3][2];
+        bool is_told;
+        bool differs;
+    } cases[] = {
+        {"{\"a\":\"1\",\"b\":\"2\"}", {{"b", "2"}, {"a", "1"}}, true, false},
+        {"{\"a\":\"1\"}", {{"b", "2"}, {"a", "1"}}, true, false},
+        {"{\"a\":\"1\"}", {{"a", "2"}}, true, true},
+        {"{\"a\":\"1\",\"b\":\"2\"}", {{"a", "1"}}, true, true},
+        {"{\"ab\":\"c\"}", {{"a", "bc"}}, true, true},
+        {"{\"a\":\"\"}", {{"a", ""}}, true, false},
+        {"{\"a\":\"1\"}", {{NULL, NULL}}, true, true},
+        {"{\"a\":\"1\"}", {{NULL, NULL}}, false, false}, /* shortly after a launch */
+        {"{}", {{"b", "2"}}, true, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(freep) char *spec = mem_printf("\"instance\":{\"tags\":%s}", cases[i].tags);
+        struct scene_input input = {.spec = spec, .hosts = {{SCENE_HOST("i-1", HOST_RUNNING)}}};
+        struct plan_scene scene;
+        plan_scene_init(&scene, &input);
+        struct host *host = &scene.seen.hosts[0];
+        host->are_tags_told = cases[i].is_told;
+        for (; cases[i].has[host->tag_count][0]; host->tag_count++)
+            host->tag_digests[host->tag_count] =
+                fnv32_pair(cases[i].has[host->tag_count][0], cases[i].has[host->tag_count][1]);
+        if (drift_has_other_tags(&scene.in) != cases[i].differs)
+            fail_msg("case %zu", i);
+        plan_scene_done(&scene);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_texts), cmocka_unit_test(test_groups)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_texts), cmocka_unit_test(test_groups),
+                                       cmocka_unit_test(test_tags)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

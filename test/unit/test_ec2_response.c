@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/fnv.h"
 #include "nitro/ec2_response.h"
 
 #define INSTANCE                                                                                             \
@@ -38,6 +39,9 @@
 static int note_instance(void *ctx, struct ec2_instance *instance, struct error *err)
 {
     (void)err;
+    assert_int_equal(instance->other_tag_count, instance->tag_count > 0 ? 1 : 0);
+    if (instance->other_tag_count > 0)
+        assert_int_equal(instance->other_tags[0], fnv32_pair("other", "x"));
     buf_printf(
         ctx, "%s %d %s %s %s %s %s %s %lld %s %d %s %s %s %zu %s %zu %s;", instance->id, instance->state,
         instance->type ? instance->type : "-", instance->image_id ? instance->image_id : "-",
