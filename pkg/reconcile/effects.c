@@ -386,13 +386,30 @@ static int repair(struct pass *pass, struct error *err)
     return result;
 }
 
+/* Not for now but until somebody does something: a protected instance, a missing right. It is asked for
+ * again; meanwhile the status says why nothing happens. */
+static void note_kept(struct pass *pass, const char *id, const struct error *err)
+{
+    struct memory *memory = pass->memory;
+    if (err->kind != ERROR_DENIED && err->kind != ERROR_INVALID)
+        return;
+    snprintf(memory->kept_host, sizeof(memory->kept_host), "%s", id);
+    snprintf(memory->kept_error, sizeof(memory->kept_error), "%.*s", (int)sizeof(memory->kept_error) - 1,
+             err->text);
+}
+
 static int terminate(struct pass *pass, struct error *err)
 {
     const char *why = pass->plan.why;
+    char id[HOST_ID_SIZE];
+    snprintf(id, sizeof(id), "%s", pass->plan.host->id);
     if (pass->plan.is_repair)
         return repair(pass, err);
     bool is_special = strcmp(why, "Replaced") == 0 || strcmp(why, "DuplicateInstance") == 0;
-    return change_state(pass, ports_of(pass)->terminate_host, is_special ? why : "Terminated", err);
+    int result = change_state(pass, ports_of(pass)->terminate_host, is_special ? why : "Terminated", err);
+    if (result < 0)
+        note_kept(pass, id, err);
+    return result;
 }
 
 /* No answer: the next try comes soon while the host boots, later the longer it lasts, and at the latest each

@@ -80,11 +80,13 @@ struct memory {
     char fetch_error[256];
     char boot_phase[32]; /* what the host says of itself */
     int64_t boot_seconds;
-    int64_t answered_launch_ms;  /* launch time of the boot in which TCP answered */
-    char start_error[200];       /* why EC2 would not start the host, with the next; "" = it never refused */
-    int64_t start_not_before_ms; /* monotonic */
-    int64_t adoption_looked_ms;  /* monotonic; 0 = never */
-    int64_t identity_tried_ms;   /* monotonic: when tags were last put back; 0 = never */
+    int64_t answered_launch_ms;   /* launch time of the boot in which TCP answered */
+    char start_error[200];        /* why EC2 would not start the host, with the next; "" = it never refused */
+    int64_t start_not_before_ms;  /* monotonic */
+    char kept_host[HOST_ID_SIZE]; /* that EC2 would not end; "" = none */
+    char kept_error[200];         /* why */
+    int64_t adoption_looked_ms;   /* monotonic; 0 = never */
+    int64_t identity_tried_ms;    /* monotonic: when tags were last put back; 0 = never */
 };
 
 /* How all objects together stand against their limits; see fleet.h. */

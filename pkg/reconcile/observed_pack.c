@@ -76,6 +76,8 @@ static void walk_memory(struct pack *pack, struct memory *memory)
     PACK(pack, memory->answered_launch_ms);
     pack_chars(pack, memory->start_error, sizeof(memory->start_error));
     PACK(pack, memory->start_not_before_ms);
+    pack_chars(pack, memory->kept_host, sizeof(memory->kept_host));
+    pack_chars(pack, memory->kept_error, sizeof(memory->kept_error));
     PACK(pack, memory->adoption_looked_ms);
     PACK(pack, memory->identity_tried_ms);
 }

@@ -379,12 +379,25 @@ static bool is_ready(const struct builder *builder)
            !plan_is_drifted(builder->in);
 }
 
+static struct verdict terminating(const struct builder *builder)
+{
+    const struct memory *memory = builder->in->seen->memory;
+    const char *text = "The instance is terminated before the object goes";
+    if (builder->host && memory->kept_host[0] && same(memory->kept_host, builder->host->id))
+        text =
+            arena_printf(builder->arena,
+                         "EC2 refuses to terminate the instance, and the object stays as long; it is tried "
+                         "again. EC2's answer: %s",
+                         memory->kept_error);
+    return (struct verdict){"False", "Terminating", text};
+}
+
 /* What keeps it from Ready while it is worked on. */
 static struct verdict progress(const struct builder *builder)
 {
     const struct plan_input *in = builder->in;
     if (in->want->is_deleting)
-        return (struct verdict){"False", "Terminating", "The instance is terminated before the object goes"};
+        return terminating(builder);
     if (in->want->is_paused)
         return (struct verdict){"Unknown", "Paused",
                                 "Nothing is done while the annotation tee.dev/paused is true"};

@@ -34,6 +34,8 @@ def one_bad_id(stage):
     stage.check(alive == {protected, unknown}, "only the two are alive", alive)
     calls = len(story.sim.calls("TerminateInstances"))
     stage.check(calls <= 40, "they shared calls", calls)
+    refusal = lambda: condition(story.get("n7"), "Ready")["message"]
+    wait_until(20, "the status says why it stays", lambda: "disableApiTermination" in refusal() and protected in refusal())
     story.sim.change(protected, protected=False)
     story.sim.change(unknown, lag={"unknownMs": 0})
     for name in ("n7", "n8"):

@@ -12,7 +12,7 @@
 
 /* A field more is to be walked over, and to be set below. */
 _Static_assert(sizeof(struct host) == 744, "observed_pack.c and this test name every field");
-_Static_assert(sizeof(struct memory) == 1624, "observed_pack.c and this test name every field");
+_Static_assert(sizeof(struct memory) == 1856, "observed_pack.c and this test name every field");
 
 #define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
@@ -79,6 +79,8 @@ static const struct memory full_memory = {.uid = "01234567-89ab-cdef-0123-456789
                                           .answered_launch_ms = 10,
                                           .start_error = "no room",
                                           .start_not_before_ms = 11,
+                                          .kept_host = "i-2",
+                                          .kept_error = "protected",
                                           .adoption_looked_ms = 12,
                                           .identity_tried_ms = 13};
 static const struct memory empty_memory;

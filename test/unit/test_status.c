@@ -418,13 +418,36 @@ static void test_shown_verdict(void **state)
     plan_scene_done(&scene);
 }
 
+static const char *ready_text(struct plan_scene *scene)
+{
+    struct tee_status status;
+    status_compute(&scene->in, &scene->arena, &status);
+    return condition_find(&status.conditions, "Ready")->message;
+}
+
+/* Why a deletion does not end; of another instance than the one that is there nothing is said. */
+static void test_kept_host(void **state)
+{
+    (void)state;
+    struct scene_input input = {.metadata = DELETING, VERIFIED};
+    struct plan_scene scene;
+    plan_scene_init(&scene, &input);
+    assert_null(strstr(ready_text(&scene), "refuses"));
+    snprintf(scene.memory.kept_host, sizeof(scene.memory.kept_host), "i-1");
+    snprintf(scene.memory.kept_error, sizeof(scene.memory.kept_error), "may not be terminated");
+    assert_non_null(strstr(ready_text(&scene), "EC2 refuses to terminate the instance"));
+    assert_non_null(strstr(ready_text(&scene), "EC2's answer: may not be terminated"));
+    snprintf(scene.memory.kept_host, sizeof(scene.memory.kept_host), "i-0");
+    assert_null(strstr(ready_text(&scene), "refuses"));
+    plan_scene_done(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_invariants),
-        cmocka_unit_test(test_transition_times),
-        cmocka_unit_test(test_shown_verdict),
-        cmocka_unit_test(test_preflight),
+        cmocka_unit_test(test_invariants),    cmocka_unit_test(test_transition_times),
+        cmocka_unit_test(test_shown_verdict), cmocka_unit_test(test_preflight),
+        cmocka_unit_test(test_kept_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
