@@ -320,98 +320,6 @@ static int tag_retained(struct pass *pass, struct error *err)
     return result < 0 ? error_wrap(err, "tagging %s as retained", pass->plan.host->id) : 0;
 }
 
-/* Start, stop and terminate have one shape. */
-static int change_state(struct pass *pass, int (*call)(void *, const char *, struct error *),
-                        const char *event, struct error *err)
-{
-    struct host host = *pass->plan.host; /* pass->seen changes below */
-    if (pass_check_fence(pass, err) < 0)
-        return -1;
-    int result = call(ports_of(pass)->ctx, host.id, err);
-    if (result == 0 || err->kind != ERROR_THROTTLED) /* else nothing went out */
-        pass_note_effect(pass);
-    if (result < 0 && err->kind == ERROR_ABSENT) { /* the next look finds out by look-ups */
-        pass->memory->found.id[0] = '\0';
-        return 0;
-    }
-    if (result < 0)
-        return error_wrap(err, "%s of %s", plan_action_names[pass->plan.action], host.id);
-    log_info(&pass->log, "Instance state change was asked for", STR("instance", host.id),
-             STR("action", plan_action_names[pass->plan.action]), STR("why", pass->plan.why));
-    pass_event(pass, "Normal", event, arena_printf(&pass->arena, "%s: instance %s", event, host.id));
-    return 0;
-}
-
-/* EC2 has no room where the host lies: asked for again when that is forgotten, and not by launches either. */
-static int start_is_short(struct pass *pass, const struct host *host, struct error *err)
-{
-    struct memory *memory = pass->memory;
-    capacity_note(pass->capacity, host->type, host->subnet_id, pass->now.mono_ms);
-    memory->start_not_before_ms = pass->now.mono_ms + CAPACITY_SHORT_MS;
-    snprintf(memory->start_error, sizeof(memory->start_error), "%.*s", (int)sizeof(memory->start_error) - 1,
-             err->text);
-    pass->plan.look_again_ms = CAPACITY_SHORT_MS;
-    pass_event(pass, "Warning", "CapacityShort", err->text);
-    error_clear(err);
-    return 0;
-}
-
-static int start(struct pass *pass, struct error *err)
-{
-    const struct host host = *pass->plan.host;
-    /* A new boot is another enclave, even if EC2 were to show the old launch time for a while. */
-    pass->next.status.launch.policy_hash = NULL;
-    if (change_state(pass, ports_of(pass)->start_host, "Started", err) == 0)
-        return 0;
-    return err->kind == ERROR_CAPACITY ? start_is_short(pass, &host, err) : -1;
-}
-
-static int stop(struct pass *pass, struct error *err)
-{
-    return change_state(pass, ports_of(pass)->stop_host, "Stopped", err);
-}
-
-/* A failing host; what did not happen is not counted. */
-static int repair(struct pass *pass, struct error *err)
-{
-    char id[HOST_ID_SIZE];
-    snprintf(id, sizeof(id), "%s", pass->plan.host->id);
-    if (!fleet_admit_repair(pass->fleet, id, pass->now)) {
-        pass->wait_ms = PASS_WAIT_MS; /* others were quicker; the next pass sees and says it */
-        return 0;
-    }
-    int result = change_state(pass, ports_of(pass)->terminate_host, "Replaced", err);
-    if (result < 0)
-        fleet_release_repair(pass->fleet, id);
-    return result;
-}
-
-/* Not for now but until somebody does something: a protected instance, a missing right. It is asked for
- * again; meanwhile the status says why nothing happens. */
-static void note_kept(struct pass *pass, const char *id, const struct error *err)
-{
-    struct memory *memory = pass->memory;
-    if (err->kind != ERROR_DENIED && err->kind != ERROR_INVALID)
-        return;
-    snprintf(memory->kept_host, sizeof(memory->kept_host), "%s", id);
-    snprintf(memory->kept_error, sizeof(memory->kept_error), "%.*s", (int)sizeof(memory->kept_error) - 1,
-             err->text);
-}
-
-static int terminate(struct pass *pass, struct error *err)
-{
-    const char *why = pass->plan.why;
-    char id[HOST_ID_SIZE];
-    snprintf(id, sizeof(id), "%s", pass->plan.host->id);
-    if (pass->plan.is_repair)
-        return repair(pass, err);
-    bool is_special = strcmp(why, "Replaced") == 0 || strcmp(why, "DuplicateInstance") == 0;
-    int result = change_state(pass, ports_of(pass)->terminate_host, is_special ? why : "Terminated", err);
-    if (result < 0)
-        note_kept(pass, id, err);
-    return result;
-}
-
 /* No answer: the next try comes soon while the host boots, later the longer it lasts, and at the latest each
  * interval. */
 static int fetch_failed(struct pass *pass, const struct error *err)
@@ -590,9 +498,9 @@ int effect_run(struct pass *pass, struct error *err)
         [PLAN_RECORD_HALT] = record_halt,
         [PLAN_TAG_RETAINED] = tag_retained,
         [PLAN_RESTORE_IDENTITY] = effect_restore_identity,
-        [PLAN_START] = start,
-        [PLAN_STOP] = stop,
-        [PLAN_TERMINATE] = terminate,
+        [PLAN_START] = effect_start,
+        [PLAN_STOP] = effect_stop,
+        [PLAN_TERMINATE] = effect_terminate,
         [PLAN_ATTEST] = attest,
     };
     bool is_change = pass->plan.action != PLAN_NONE && pass->plan.action != PLAN_LOOK_UP &&

@@ -44,6 +44,10 @@ enum { PASS_WAIT_MS = 1000 };
 MUST_CHECK int effect_run(struct pass *pass, struct error *err);
 /* PLAN_PREFLIGHT. */
 MUST_CHECK int effect_preflight(struct pass *pass, struct error *err);
+/* Start, stop and terminate of the plan's host. */
+MUST_CHECK int effect_start(struct pass *pass, struct error *err);
+MUST_CHECK int effect_stop(struct pass *pass, struct error *err);
+MUST_CHECK int effect_terminate(struct pass *pass, struct error *err);
 /* PLAN_RESTORE_IDENTITY. */
 MUST_CHECK int effect_restore_identity(struct pass *pass, struct error *err);
 /* Invariant 9: nothing that costs money is done on stale knowledge. The live object stays in pass->live. */
