@@ -51,8 +51,7 @@ struct inventory_loop {
     bool is_started;
     pthread_mutex_t mutex;
     pthread_cond_t cond;
-    int64_t part_ms;   /* monotonic; when hosts in motion are looked at again; 0 = none are */
-    int64_t wanted_ms; /* monotonic; when a pass was asked for; 0 = not */
+    int64_t part_ms; /* monotonic; when hosts in motion are looked at again; 0 = none are */
     bool is_stopped;
     struct sweep *sweep;   /* of its thread, as the next */
     int64_t next_sweep_ms; /* monotonic */

@@ -106,15 +106,18 @@ static bool may_send(void *ctx)
     return controller_lease_left_ms(controller) >= controller->config.lease_min_ms;
 }
 
-/* A change is seen by the next look at EC2; what was not changed has to be asked for again. */
+/* A change is seen by a look at EC2 that begins from now on; what was not changed has to be asked for again.
+ */
 static void batch_settled(void *ctx, const char *id, bool is_changed)
 {
     struct controller *controller = ctx;
     struct host host;
     if (is_changed) {
+        inventory_await(controller->inventory, id, clock_mono_ms(controller->clock));
         inventory_loop_want(controller);
         return;
     }
+    inventory_await_no_more(controller->inventory, id);
     if (!inventory_get(controller->inventory, id, &host))
         return;
     CLEANUP(freep) char *key = store_owner_of(controller->store, host.deployment_id);

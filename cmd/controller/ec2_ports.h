@@ -8,7 +8,8 @@
 
 #include "controller.h"
 
-enum { INVENTORY_PART_MAX = 200 };
+/* So many values a filter has, and so many instances a page. */
+enum { INVENTORY_PART_MAX = 200, INVENTORY_PAGE = 1000 };
 
 void ec2_ports_fill(struct controller *controller);
 struct ec2_batch *ec2_ports_make_batch(struct controller *controller);

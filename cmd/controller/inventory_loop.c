@@ -1,13 +1,12 @@
-/* The thread that describes what is ours at EC2: each interval, and soon after a change of ours. In between
- * it looks at the hosts in motion alone, so that an end of motion is seen within seconds and costs one call
- * for 200 of them. */
+/* The thread that describes what is ours at EC2, all of it each interval. In between it looks at the hosts in
+ * motion alone, so that an end of motion is seen within seconds and costs a call for 200 of them. */
 #include "base/mem.h"
 #include "controller.h"
 #include "ec2_ports.h"
 
 #include <stdlib.h>
 
-enum { WANTED_DELAY_MS = 2000, BACK_OFF_FIRST_MS = 1000, BACK_OFF_MAX_MS = 30 * 1000, PART_DELAY_MS = 3000 };
+enum { WANTED_DELAY_MS = 2000, PART_DELAY_MS = 3000, BACK_OFF_FIRST_MS = 1000, BACK_OFF_MAX_MS = 30 * 1000 };
 
 static void changed(void *ctx, const char *deployment_id)
 {
@@ -70,46 +69,75 @@ static void describe_health(struct controller *controller)
     inventory_end_health(controller->inventory, changed, controller);
 }
 
-/* More than fit are looked at in turn: those that arrived make room. A failure is the next whole pass's to
- * report. */
-static void describe_moving(struct controller *controller)
+/* A failure is the next whole pass's to report. */
+static void describe_moving(struct controller *controller, char (*ids)[HOST_ID_SIZE], size_t count)
 {
-    char ids[INVENTORY_PART_MAX][HOST_ID_SIZE];
     const char *list[INVENTORY_PART_MAX];
     struct error err = {0};
-    size_t count = inventory_list_moving(controller->inventory, ids, INVENTORY_PART_MAX);
-    for (size_t i = 0; i < count; i++)
-        list[i] = ids[i];
-    if (count > 0 && ec2_ports_describe_some(controller, list, count, put_host, &err) < 0)
-        log_debug(NULL, "Look at hosts in motion failed", STR("error", err.text));
+    inventory_begin_part(controller->inventory, clock_mono_ms(controller->clock));
+    for (size_t first = 0; first < count; first += INVENTORY_PART_MAX) {
+        size_t part = count - first < INVENTORY_PART_MAX ? count - first : INVENTORY_PART_MAX;
+        for (size_t i = 0; i < part; i++)
+            list[i] = ids[first + i];
+        if (ec2_ports_describe_some(controller, list, part, put_host, &err) < 0) {
+            log_debug(NULL, "Look at hosts in motion failed", STR("error", err.text));
+            break;
+        }
+    }
     inventory_end_part(controller->inventory, changed, controller);
 }
 
-/* When the next look at hosts in motion is due; 0 = none move. */
-static int64_t next_part_ms(struct controller *controller)
+static size_t calls_for(size_t count, size_t per_call)
 {
-    char id[1][HOST_ID_SIZE];
-    size_t count = inventory_list_moving(controller->inventory, id, 1);
-    return count > 0 ? clock_mono_ms(controller->clock) + PART_DELAY_MS : 0;
+    return (count + per_call - 1) / per_call;
+}
+
+/* False: so many are in motion that a look at everything costs less. */
+static bool look_at_moving(struct controller *controller)
+{
+    char(*ids)[HOST_ID_SIZE] = NULL;
+    size_t count = inventory_list_moving(controller->inventory, &ids);
+    size_t parts = calls_for(count, INVENTORY_PART_MAX);
+    bool is_cheaper =
+        parts <= 1 || parts <= calls_for(inventory_count(controller->inventory), INVENTORY_PAGE);
+    if (is_cheaper && count > 0)
+        describe_moving(controller, ids, count);
+    free(ids);
+    return is_cheaper;
+}
+
+/* The earliest wish counts. */
+static void look_by(struct inventory_loop *loop, int64_t at_ms)
+{
+    LOCK_SCOPE(&loop->mutex);
+    if (loop->part_ms > 0 && loop->part_ms <= at_ms)
+        return;
+    loop->part_ms = at_ms;
+    pthread_cond_signal(&loop->cond);
+}
+
+static void look_again_if_moving(struct controller *controller)
+{
+    if (inventory_has_moving(controller->inventory))
+        look_by(&controller->inventory_loop, clock_mono_ms(controller->clock) + PART_DELAY_MS);
 }
 
 enum turn { TURN_NONE, TURN_PART, TURN_WHOLE };
 
-/* Until the next pass is due, or one is wanted, or hosts in motion are; TURN_NONE when stopped. */
+/* Until the next pass is due, or hosts in motion are; TURN_NONE when stopped. Wishes from now on are for a
+ * later turn. */
 static enum turn wait_for_turn(struct inventory_loop *loop, const struct clock *clock, int64_t due_ms)
 {
     LOCK_SCOPE(&loop->mutex);
     while (!loop->is_stopped) {
-        int64_t until_ms = loop->wanted_ms > 0 && loop->wanted_ms < due_ms ? loop->wanted_ms : due_ms;
         int64_t now_ms = clock_mono_ms(clock);
-        if (now_ms >= until_ms) {
-            loop->wanted_ms = 0;
-            return TURN_WHOLE;
+        bool is_part_due = loop->part_ms > 0 && now_ms >= loop->part_ms;
+        if (is_part_due || now_ms >= due_ms) {
+            loop->part_ms = 0;
+            return now_ms >= due_ms ? TURN_WHOLE : TURN_PART;
         }
-        if (loop->part_ms > 0 && now_ms >= loop->part_ms)
-            return TURN_PART;
-        bool is_part_next = loop->part_ms > 0 && loop->part_ms < until_ms;
-        cond_wait_until(&loop->cond, &loop->mutex, is_part_next ? loop->part_ms : until_ms);
+        bool is_part_next = loop->part_ms > 0 && loop->part_ms < due_ms;
+        cond_wait_until(&loop->cond, &loop->mutex, is_part_next ? loop->part_ms : due_ms);
     }
     return TURN_NONE;
 }
@@ -125,9 +153,8 @@ static void *loop_run(void *ctx)
         enum turn turn = wait_for_turn(loop, controller->clock, due_ms);
         if (turn == TURN_NONE)
             return NULL;
-        if (turn == TURN_PART) {
-            describe_moving(controller);
-            loop->part_ms = next_part_ms(controller);
+        if (turn == TURN_PART && look_at_moving(controller)) {
+            look_again_if_moving(controller);
             continue;
         }
         int64_t start_ms = clock_mono_ms(controller->clock);
@@ -138,7 +165,7 @@ static void *loop_run(void *ctx)
             mem_give_back(); /* here because it comes once per interval and nobody waits */
             health_due_ms = next_ms;
         }
-        loop->part_ms = next_part_ms(controller);
+        look_again_if_moving(controller);
         if (is_done) {
             due_ms = next_ms;
             back_off_ms = BACK_OFF_FIRST_MS;
@@ -175,14 +202,9 @@ void inventory_loop_stop(struct controller *controller)
     loop->is_started = false;
 }
 
-/* The earliest wish counts, and a pass comes at most this often. */
 void inventory_loop_want(struct controller *controller)
 {
     struct inventory_loop *loop = &controller->inventory_loop;
-    if (!loop->is_started)
-        return;
-    LOCK_SCOPE(&loop->mutex);
-    if (loop->wanted_ms == 0)
-        loop->wanted_ms = clock_mono_ms(controller->clock) + WANTED_DELAY_MS;
-    pthread_cond_signal(&loop->cond);
+    if (loop->is_started)
+        look_by(loop, clock_mono_ms(controller->clock) + WANTED_DELAY_MS);
 }

@@ -109,7 +109,7 @@ static void make_config(struct controller *controller)
                                   .cache_limit_mib = options->cache_limit_mib};
 }
 
-static void want_inventory(void *ctx)
+static void want_look(void *ctx)
 {
     inventory_loop_want(ctx);
 }
@@ -142,7 +142,7 @@ static void make_core(struct controller *controller)
     attest_means_init(&controller->attest);
     preflight_means_init(&controller->preflight);
     telemetry_init(controller);
-    controller->ports = (struct ports){.ctx = controller, .want_inventory = want_inventory};
+    controller->ports = (struct ports){.ctx = controller, .want_look = want_look};
     kube_ports_fill(controller);
     ec2_ports_fill(controller);
     attest_port_fill(controller);

@@ -43,10 +43,10 @@ int pass_check_fence(struct pass *pass, struct error *err)
     return 0;
 }
 
-void pass_note_effect(struct pass *pass)
+void pass_await(struct pass *pass, const char *id)
 {
-    pass->memory->effect_ms = clock_mono_ms(pass->options->clock);
-    ports_of(pass)->want_inventory(ports_of(pass)->ctx);
+    inventory_await(pass->options->inventory, id, clock_mono_ms(pass->options->clock));
+    ports_of(pass)->want_look(ports_of(pass)->ctx);
 }
 
 static int set_finalizer(struct pass *pass, bool present, struct error *err)
@@ -173,15 +173,12 @@ static int run(struct pass *pass, struct error *err)
                                      .hash_version = ledger->hash_version,
                                      .cluster_id = pass->options->config->cluster_id};
     struct host host = {0};
-    int result = ports_of(pass)->run_host(ports_of(pass)->ctx, &request, &host, err);
-    if (result == 0 ||
-        err->kind != ERROR_THROTTLED) /* else nothing was launched, and no look at EC2 is due */
-        pass_note_effect(pass);
-    if (result < 0)
-        return launch_failed(pass, err);
+    if (ports_of(pass)->run_host(ports_of(pass)->ctx, &request, &host, err) < 0)
+        return launch_failed(pass, err); /* an open outcome is resolved by the same call: row 6 */
     if (is_taken(pass, &host))
         return refuse_id(pass, host.id);
     remember_found(pass, &host);
+    pass_await(pass, host.id);
     log_info(&pass->log, "Instance was launched", STR("instance", host.id), INT("attempt", ledger->attempt));
     pass_event(pass, "Normal", "Launched", arena_printf(&pass->arena, "Launched instance %s", host.id));
     return 0;
@@ -315,9 +312,11 @@ static int tag_retained(struct pass *pass, struct error *err)
     const struct tee_tag tags[] = {{"tee-retained", "true"}, {NULL, NULL}};
     if (pass_check_fence(pass, err) < 0)
         return -1;
-    int result = ports_of(pass)->tag_host(ports_of(pass)->ctx, pass->plan.host->id, tags, err);
-    pass_note_effect(pass);
-    return result < 0 ? error_wrap(err, "tagging %s as retained", pass->plan.host->id) : 0;
+    const char *id = pass->plan.host->id;
+    if (ports_of(pass)->tag_host(ports_of(pass)->ctx, id, tags, err) < 0)
+        return error_wrap(err, "tagging %s as retained", id);
+    pass_await(pass, id);
+    return 0;
 }
 
 /* No answer: the next try comes soon while the host boots, later the longer it lasts, and at the latest each

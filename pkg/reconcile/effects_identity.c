@@ -14,7 +14,7 @@ int pass_tag_identity(struct pass *pass, const char *id, struct error *err)
     };
     if (ports->tag_host(ports->ctx, id, tags, err) < 0)
         return error_wrap(err, "tagging %s", id);
-    pass_note_effect(pass);
+    pass_await(pass, id);
     return 0;
 }
 

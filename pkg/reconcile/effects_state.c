@@ -11,9 +11,10 @@ static int change_state(struct pass *pass, int (*call)(void *, const char *, str
     struct host host = *pass->plan.host; /* pass->seen changes below */
     if (pass_check_fence(pass, err) < 0)
         return -1;
+    pass_await(pass, host.id);
     int result = call(pass->options->ports->ctx, host.id, err);
-    if (result == 0 || err->kind != ERROR_THROTTLED) /* else nothing went out */
-        pass_note_effect(pass);
+    if (result < 0)
+        inventory_await_no_more(pass->options->inventory, host.id);
     if (result < 0 && err->kind == ERROR_ABSENT) { /* the next look finds out by look-ups */
         pass->memory->found.id[0] = '\0';
         return 0;

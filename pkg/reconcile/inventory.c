@@ -19,6 +19,7 @@ struct entry {
     uint64_t health_mark;
     bool is_changed;
     bool is_live;
+    bool is_counted; /* in live_count */
     bool is_moving;
     bool is_ailing;
 };
@@ -38,13 +39,14 @@ struct inventory {
     pthread_mutex_t mutex;
     struct hmap by_id;
     struct hmap by_deployment;
+    struct hmap awaited; /* id -> int64_t, monotonic: when the change was asked for */
     uint64_t mark;
-    int64_t pass_begin_ms;
+    int64_t begin_ms; /* of the pass or part under way */
     int64_t completed_ms;
     uint64_t health_mark;
     int64_t health_begin_ms;
     int64_t health_ms;
-    size_t live_count;   /* at the end of the last complete pass */
+    size_t live_count;   /* of the last complete pass, less those that ended since */
     struct changes left; /* deployment ids that a host no longer carries, until they are told */
 };
 
@@ -57,6 +59,7 @@ struct inventory *inventory_new(void)
     mutex_init(&inventory->mutex);
     hmap_init(&inventory->by_id);
     hmap_init(&inventory->by_deployment);
+    hmap_init(&inventory->awaited);
     return inventory;
 }
 
@@ -73,6 +76,7 @@ struct inventory *inventory_free(struct inventory *inventory)
         return NULL;
     hmap_done(&inventory->by_id, entry_free);
     hmap_done(&inventory->by_deployment, NULL);
+    hmap_done(&inventory->awaited, free);
     free(inventory->left.ids);
     pthread_mutex_destroy(&inventory->mutex);
     free(inventory);
@@ -83,7 +87,50 @@ void inventory_begin(struct inventory *inventory, int64_t mono_ms)
 {
     LOCK_SCOPE(&inventory->mutex);
     inventory->mark++;
-    inventory->pass_begin_ms = mono_ms;
+    inventory->begin_ms = mono_ms;
+}
+
+void inventory_begin_part(struct inventory *inventory, int64_t mono_ms)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    inventory->begin_ms = mono_ms;
+}
+
+void inventory_await(struct inventory *inventory, const char *id, int64_t mono_ms)
+{
+    int64_t *since_ms = mem_alloc(sizeof(*since_ms));
+    *since_ms = mono_ms;
+    LOCK_SCOPE(&inventory->mutex);
+    free(hmap_set(&inventory->awaited, id, since_ms));
+}
+
+void inventory_await_no_more(struct inventory *inventory, const char *id)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    free(hmap_remove(&inventory->awaited, id));
+}
+
+bool inventory_is_awaited(struct inventory *inventory, const char *id)
+{
+    LOCK_SCOPE(&inventory->mutex);
+    return hmap_get(&inventory->awaited, id) != NULL;
+}
+
+/* A look that began at the very moment of the change may show what was before it. */
+static void note_seen(struct inventory *inventory, const char *id)
+{
+    const int64_t *since_ms = hmap_get(&inventory->awaited, id);
+    if (since_ms && *since_ms < inventory->begin_ms)
+        free(hmap_remove(&inventory->awaited, id));
+}
+
+/* A whole look is the last word on whom it did not bring as well. */
+static void forget_awaited(struct inventory *inventory)
+{
+    struct hmap_iter iter = {0};
+    while (hmap_next(&inventory->awaited, &iter))
+        if (*(const int64_t *)iter.value < inventory->begin_ms)
+            free(hmap_remove(&inventory->awaited, iter.key));
 }
 
 static void link_entry(struct inventory *inventory, struct entry *entry, const char *deployment_id)
@@ -164,6 +211,10 @@ static void update(struct inventory *inventory, struct entry *entry, const struc
         link_entry(inventory, entry, host->deployment_id);
     }
     keep_host(entry, &now);
+    if (entry->is_counted && !entry->is_live) {
+        entry->is_counted = false;
+        inventory->live_count--;
+    }
 }
 
 void inventory_put(struct inventory *inventory, const struct host *host, int64_t mono_ms)
@@ -175,13 +226,14 @@ void inventory_put(struct inventory *inventory, const struct host *host, int64_t
     else
         entry = add(inventory, host, mono_ms);
     entry->mark = inventory->mark;
+    note_seen(inventory, host->id);
 }
 
 /* What was put stays: it is what EC2 said. Only the sweep needs a whole pass, and the next one marks anew. */
 void inventory_abandon(struct inventory *inventory)
 {
     LOCK_SCOPE(&inventory->mutex);
-    inventory->pass_begin_ms = 0;
+    inventory->begin_ms = 0;
 }
 
 static struct changes take_left(struct inventory *inventory)
@@ -207,7 +259,8 @@ static struct changes sweep(struct inventory *inventory)
     while (hmap_next(&inventory->by_id, &iter)) {
         struct entry *entry = iter.value;
         bool is_gone = entry->mark != inventory->mark;
-        inventory->live_count += !is_gone && entry->is_live;
+        entry->is_counted = !is_gone && entry->is_live;
+        inventory->live_count += entry->is_counted;
         if (!is_gone && !entry->is_changed)
             continue;
         struct host host = host_of(entry);
@@ -216,7 +269,8 @@ static struct changes sweep(struct inventory *inventory)
         if (is_gone)
             drop(inventory, entry, &host);
     }
-    inventory->completed_ms = inventory->pass_begin_ms;
+    forget_awaited(inventory);
+    inventory->completed_ms = inventory->begin_ms;
     return changes;
 }
 
@@ -312,17 +366,40 @@ int64_t inventory_health_ms(struct inventory *inventory)
     return inventory->health_ms;
 }
 
-size_t inventory_list_moving(struct inventory *inventory, char (*ret_ids)[HOST_ID_SIZE], size_t max)
+static void list_add(char (**ids)[HOST_ID_SIZE], size_t *count, const char *id)
+{
+    *ids = mem_realloc(*ids, *count + 1, sizeof((*ids)[0]));
+    snprintf((*ids)[(*count)++], sizeof((*ids)[0]), "%s", id);
+}
+
+size_t inventory_list_moving(struct inventory *inventory, char (**ret_ids)[HOST_ID_SIZE])
+{
+    LOCK_SCOPE(&inventory->mutex);
+    size_t count = 0;
+    *ret_ids = NULL;
+    struct hmap_iter iter = {0};
+    while (hmap_next(&inventory->by_id, &iter)) {
+        const struct entry *entry = iter.value;
+        if (entry->is_moving)
+            list_add(ret_ids, &count, iter.key);
+    }
+    iter = (struct hmap_iter){0};
+    while (hmap_next(&inventory->awaited, &iter)) {
+        const struct entry *entry = hmap_get(&inventory->by_id, iter.key);
+        if (!entry || !entry->is_moving)
+            list_add(ret_ids, &count, iter.key);
+    }
+    return count;
+}
+
+bool inventory_has_moving(struct inventory *inventory)
 {
     LOCK_SCOPE(&inventory->mutex);
     struct hmap_iter iter = {0};
-    size_t count = 0;
-    while (count < max && hmap_next(&inventory->by_id, &iter)) {
-        const struct entry *entry = iter.value;
-        if (entry->is_moving)
-            snprintf(ret_ids[count++], sizeof(ret_ids[0]), "%s", iter.key);
-    }
-    return count;
+    while (hmap_next(&inventory->by_id, &iter))
+        if (((const struct entry *)iter.value)->is_moving)
+            return true;
+    return inventory->awaited.count > 0;
 }
 
 int64_t inventory_completed_ms(struct inventory *inventory)

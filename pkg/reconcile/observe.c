@@ -121,15 +121,23 @@ static void drop_unseen(const struct observe_input *in, struct observed *seen)
     seen->host_count = kept;
 }
 
+/* A host that we changed, and that no look at EC2 has brought since. */
+static bool is_any_awaited(struct inventory *inventory, const struct ledger *ledger,
+                           const struct observed *seen)
+{
+    for (size_t i = 0; i < seen->host_count; i++)
+        if (inventory_is_awaited(inventory, seen->hosts[i].id))
+            return true;
+    return ledger->instance_id && inventory_is_awaited(inventory, ledger->instance_id);
+}
+
 void observe(const struct observe_input *in, struct observed *ret_seen)
 {
     struct observed *seen = ret_seen;
     struct memory *memory = in->memory;
     const struct ledger *ledger = &in->want->status.launch;
     *seen = (struct observed){.memory = memory};
-    int64_t completed_ms = inventory_completed_ms(in->inventory);
-    seen->is_inventory_complete = completed_ms > 0;
-    seen->is_inventory_fresh = completed_ms > memory->effect_ms;
+    seen->is_inventory_complete = inventory_completed_ms(in->inventory) > 0;
     int64_t health_ms = inventory_health_ms(in->inventory);
     seen->is_health_fresh = health_ms > 0 && in->now.mono_ms - health_ms <= HEALTH_AGE_MAX_MS;
     seen->is_store_fresh = !memory->written_version[0] ||
@@ -146,6 +154,7 @@ void observe(const struct observe_input *in, struct observed *ret_seen)
     if (ledger->instance_id && inventory_get(in->inventory, ledger->instance_id, &named))
         add_host(seen, &named);
     add_found(memory, in->inventory, in->now, seen);
+    seen->is_inventory_fresh = !is_any_awaited(in->inventory, ledger, seen);
     sort_hosts(ledger, seen);
     seen->attempt = judge_attempt(in, seen);
     if (in->fleet)

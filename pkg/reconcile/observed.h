@@ -68,7 +68,6 @@ struct lookups {
 
 struct memory {
     char uid[130];            /* another uid under the same name starts with an empty memory */
-    int64_t effect_ms;        /* monotonic: end of the last change at EC2; 0 = none */
     char written_version[66]; /* resourceVersion of our last write */
     int64_t written_ms;       /* monotonic */
     struct host found;        /* from RunInstances or a look-up, until the inventory has it; id "" = none */
@@ -117,7 +116,7 @@ enum attempt_state {
 
 struct observed {
     bool is_inventory_complete;
-    bool is_inventory_fresh;      /* began after our last effect on this key */
+    bool is_inventory_fresh;      /* no host of the key is awaited; inventory.h */
     bool is_health_fresh;         /* EC2 told lately which hosts fail */
     bool is_store_fresh;          /* shows our last write */
     bool is_store_stale;          /* the watch was silent for more than 90 s */

@@ -61,7 +61,6 @@ static void walk_lookups(struct pack *pack, struct lookups *lookups)
 static void walk_memory(struct pack *pack, struct memory *memory)
 {
     pack_chars(pack, memory->uid, sizeof(memory->uid));
-    PACK(pack, memory->effect_ms);
     pack_chars(pack, memory->written_version, sizeof(memory->written_version));
     PACK(pack, memory->written_ms);
     walk_found(pack, &memory->found);

@@ -54,8 +54,8 @@ MUST_CHECK int effect_restore_identity(struct pass *pass, struct error *err);
 MUST_CHECK int pass_check_fence(struct pass *pass, struct error *err);
 /* Sets the tags by which an instance is known for the object's. */
 MUST_CHECK int pass_tag_identity(struct pass *pass, const char *id, struct error *err);
-/* EC2 was changed: nothing is planned for the key until a look at EC2 that began later. */
-void pass_note_effect(struct pass *pass);
+/* The host was changed: nothing is planned for the key until a look at EC2 that began later. */
+void pass_await(struct pass *pass, const char *id);
 void pass_observe(struct pass *pass);
 /* The key of the launch that would come next. */
 const char *pass_launch_key(struct pass *pass);

@@ -84,8 +84,9 @@ struct ports {
                              struct error *err);
     /* A number for the AWS credentials in use: others, another number. Does not block for long. */
     uint64_t (*keys_stamp)(void *ctx);
-    /* These three may only have been asked for when they return: the state is seen to change, or the next ask
-     * is answered with the error. ERROR_THROTTLED: an ask is under way. */
+    /* These three may only have been asked for when they return: the state is seen to change, or the host is
+     * awaited no more and the next ask is answered with the error, if there was one. ERROR_THROTTLED: an ask
+     * is under way. */
     int (*start_host)(void *ctx, const char *id, struct error *err);
     int (*stop_host)(void *ctx, const char *id, struct error *err);
     int (*terminate_host)(void *ctx, const char *id, struct error *err);
@@ -106,8 +107,8 @@ struct ports {
 
     /* How long we may still act, by the lease; <= 0: not at all. */
     int64_t (*lease_left_ms)(void *ctx);
-    /* A fresh inventory is wanted soon: something of ours changed. */
-    void (*want_inventory)(void *ctx);
+    /* A look at the hosts that the inventory awaits is wanted soon. */
+    void (*want_look)(void *ctx);
 };
 
 #endif

@@ -12,6 +12,7 @@
 enum {
     START_WALL_S = 1800000000,
     INVENTORY_MS = 10 * 1000,
+    PART_MS = 3 * 1000,
     QUIET_MS = 200 * 1000,
     SETTLE_MAX_MS = 3600 * 1000
 };
@@ -88,6 +89,7 @@ static void process_start(struct world *world)
                                          .clock = &world->clock};
     world->reconciler = reconciler_new(&options);
     world->next_inventory_ms = world->mono_ms;
+    world->next_part_ms = 0;
     list_objects(world);
 }
 
@@ -227,20 +229,53 @@ static void health_pass(struct world *world)
     inventory_end_health(world->inventory, host_changed, world);
 }
 
+static bool is_listed(const struct world *world, const struct world_host *host)
+{
+    return !host->is_hidden && !host->is_forgotten &&
+           strcmp(host->host.cluster_id, world->config.cluster_id) == 0;
+}
+
 static void inventory_pass(struct world *world)
 {
     world->next_inventory_ms = world->mono_ms + INVENTORY_MS;
     if (world->is_ec2_away)
         return;
     inventory_begin(world->inventory, world->mono_ms);
-    for (size_t i = 0; i < world->host_count; i++) {
-        const struct world_host *host = &world->hosts[i];
-        if (!host->is_hidden && !host->is_forgotten &&
-            strcmp(host->host.cluster_id, world->config.cluster_id) == 0)
-            inventory_put(world->inventory, &host->host, world->mono_ms);
-    }
+    for (size_t i = 0; i < world->host_count; i++)
+        if (is_listed(world, &world->hosts[i]))
+            inventory_put(world->inventory, &world->hosts[i].host, world->mono_ms);
     inventory_end(world->inventory, host_changed, world);
     health_pass(world);
+}
+
+static void put_listed(struct world *world, const char *id)
+{
+    for (size_t i = 0; i < world->host_count; i++)
+        if (is_listed(world, &world->hosts[i]) && strcmp(world->hosts[i].host.id, id) == 0)
+            inventory_put(world->inventory, &world->hosts[i].host, world->mono_ms);
+}
+
+static void look_at_moving(struct world *world)
+{
+    char(*ids)[HOST_ID_SIZE] = NULL;
+    size_t count = world->is_ec2_away ? 0 : inventory_list_moving(world->inventory, &ids);
+    inventory_begin_part(world->inventory, world->mono_ms);
+    for (size_t i = 0; i < count; i++)
+        put_listed(world, ids[i]);
+    free(ids);
+    inventory_end_part(world->inventory, host_changed, world);
+}
+
+static void look(struct world *world)
+{
+    bool is_whole = world->mono_ms >= world->next_inventory_ms;
+    bool is_part = world->next_part_ms > 0 && world->mono_ms >= world->next_part_ms;
+    if (is_whole)
+        inventory_pass(world);
+    else if (is_part)
+        look_at_moving(world);
+    if (is_whole || is_part)
+        world->next_part_ms = inventory_has_moving(world->inventory) ? world->mono_ms + PART_MS : 0;
 }
 
 static void work(struct world *world)
@@ -261,6 +296,8 @@ static void work(struct world *world)
 static int64_t next_time(const struct world *world, int64_t limit_ms)
 {
     int64_t next_ms = world->next_inventory_ms < limit_ms ? world->next_inventory_ms : limit_ms;
+    if (world->next_part_ms > 0 && world->next_part_ms < next_ms)
+        next_ms = world->next_part_ms;
     int64_t queued_ms = workqueue_next_ms(world->queue);
     if (queued_ms >= 0 && queued_ms < next_ms)
         next_ms = queued_ms;
@@ -274,8 +311,7 @@ static void step(struct world *world, int64_t limit_ms)
 {
     world_move_hosts(world);
     store_set_heard(world->store, NULL, world->mono_ms);
-    if (world->mono_ms >= world->next_inventory_ms)
-        inventory_pass(world);
+    look(world);
     work(world);
     world->mono_ms = next_time(world, limit_ms);
 }

@@ -59,6 +59,7 @@ struct world {
     struct workqueue *queue;
     struct reconciler *reconciler;
     int64_t next_inventory_ms;
+    int64_t next_part_ms; /* 0 = nothing is in motion */
     bool is_dead;
 
     int effect_count;

@@ -522,11 +522,11 @@ static int64_t lease_left_ms(void *ctx)
     return ((struct world *)ctx)->lease_ms;
 }
 
-static void want_inventory(void *ctx)
+static void want_look(void *ctx)
 {
     struct world *world = ctx;
-    if (world->next_inventory_ms > world->mono_ms + 2000)
-        world->next_inventory_ms = world->mono_ms + 2000;
+    if (world->next_part_ms == 0 || world->next_part_ms > world->mono_ms + 2000)
+        world->next_part_ms = world->mono_ms + 2000;
 }
 
 size_t world_live_hosts(const struct world *world)
@@ -564,5 +564,5 @@ void world_fill_ports(struct world *world)
                                   .read_console = read_console,
                                   .attest = attest,
                                   .lease_left_ms = lease_left_ms,
-                                  .want_inventory = want_inventory};
+                                  .want_look = want_look};
 }

@@ -42,7 +42,7 @@ static int64_t lease_left_ms(void *ctx)
     return ((struct world *)ctx)->lease_ms;
 }
 
-static void want_inventory(void *ctx)
+static void want_look(void *ctx)
 {
     (void)ctx;
 }
@@ -72,7 +72,7 @@ static void test_fence(void **state)
                               .get_object = get_object,
                               .run_host = run_host,
                               .lease_left_ms = lease_left_ms,
-                              .want_inventory = want_inventory};
+                              .want_look = want_look};
         struct reconcile_config config = {.lease_min_ms = 3000};
         struct reconciler_options options = {.ports = &ports, .config = &config, .clock = clock_real()};
         struct memory memory = {0};

@@ -11,6 +11,7 @@
 #include "reconcile/inventory.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct host make(const char *id, const char *deployment_id, enum host_state state)
@@ -79,12 +80,31 @@ static void test_another_id(void **state)
     inventory_free(inventory);
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static void expect_moving(struct inventory *inventory, const char *ids)
+{
+    char(*list)[HOST_ID_SIZE] = NULL;
+    CLEANUP(buf_done) struct buf got;
+    buf_init(&got, 4096);
+    size_t count = inventory_list_moving(inventory, &list);
+    if (count > 0)
+        qsort(list, count, sizeof(list[0]), compare_ids);
+    for (size_t i = 0; i < count; i++)
+        note(&got, list[i]);
+    free(list);
+    assert_string_equal(buf_text(&got), ids);
+    assert_int_equal(inventory_has_moving(inventory), count > 0);
+}
+
 /* Between passes only what moves is looked at: a change is told, and absence is concluded from nothing. */
 static void test_part(void **state)
 {
     (void)state;
     struct inventory *inventory = inventory_new();
-    char ids[4][HOST_ID_SIZE];
     struct host pending = make("i-1", "d1", HOST_PENDING), ending = make("i-2", "d2", HOST_SHUTTING_DOWN);
     CLEANUP(buf_done) struct buf got;
     buf_init(&got, 4096);
@@ -94,15 +114,106 @@ static void test_part(void **state)
     put(inventory, "i-3", "d3", 110);
     inventory_end(inventory, note, &got);
     buf_reset(&got);
-    assert_int_equal(inventory_list_moving(inventory, ids, 4), 2);
-    assert_int_equal(inventory_list_moving(inventory, ids, 1), 1);
+    expect_moving(inventory, "i-1 i-2 ");
+    inventory_begin_part(inventory, 190);
     put(inventory, "i-1", "d1", 200);
     inventory_end_part(inventory, note, &got);
     assert_string_equal(buf_text(&got), "d1 ");
     assert_int_equal(inventory_count(inventory), 3);
     assert_int_equal(inventory_completed_ms(inventory), 100);
-    assert_int_equal(inventory_list_moving(inventory, ids, 4), 1);
-    assert_string_equal(ids[0], "i-2");
+    expect_moving(inventory, "i-2 ");
+    inventory_free(inventory);
+}
+
+static bool is_awaited_after(struct inventory *inventory, bool is_whole, const char *id, int64_t begin_ms)
+{
+    CLEANUP(buf_done) struct buf got;
+    buf_init(&got, 4096);
+    if (is_whole)
+        inventory_begin(inventory, begin_ms);
+    else
+        inventory_begin_part(inventory, begin_ms);
+    if (id)
+        put(inventory, id, "d1", begin_ms + 1);
+    if (is_whole)
+        inventory_end(inventory, note, &got);
+    else
+        inventory_end_part(inventory, note, &got);
+    return inventory_is_awaited(inventory, "i-1");
+}
+
+/* What was changed at 100 is known again by a look that began later and brought it, or that was whole. */
+static void test_awaited(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what;
+        bool is_whole;
+        const char *id;
+        int64_t begin_ms;
+        bool is_awaited;
+    } cases[] = {
+        {"a part that began before", false, "i-1", 99, true},
+        {"a part that began with it", false, "i-1", 100, true},
+        {"a part that began later", false, "i-1", 101, false},
+        {"a later part that did not bring it", false, NULL, 101, true},
+        {"a later part that brought another", false, "i-2", 101, true},
+        {"a pass that began before", true, "i-1", 99, true},
+        {"an earlier pass that did not bring it", true, NULL, 99, true},
+        {"a later pass", true, "i-1", 101, false},
+        {"a later pass that did not bring it", true, NULL, 101, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct inventory *inventory = inventory_new();
+        inventory_await(inventory, "i-1", 100);
+        expect_moving(inventory, "i-1 ");
+        if (is_awaited_after(inventory, cases[i].is_whole, cases[i].id, cases[i].begin_ms) !=
+            cases[i].is_awaited)
+            fail_msg("%s", cases[i].what);
+        inventory_await_no_more(inventory, "i-1");
+        assert_false(inventory_is_awaited(inventory, "i-1"));
+        inventory_free(inventory);
+    }
+}
+
+/* Asked for at 100, done at 200: a look in between shows what was before. */
+static void test_awaited_anew(void **state)
+{
+    (void)state;
+    struct inventory *inventory = inventory_new();
+    inventory_await(inventory, "i-1", 100);
+    inventory_await(inventory, "i-1", 200);
+    assert_true(is_awaited_after(inventory, false, "i-1", 150));
+    assert_false(is_awaited_after(inventory, false, "i-1", 250));
+    inventory_free(inventory);
+}
+
+/* Hosts that ended since the last whole look make room at once; new ones are counted by the next. */
+static void test_live_count(void **state)
+{
+    (void)state;
+    struct inventory *inventory = inventory_new();
+    CLEANUP(buf_done) struct buf got;
+    buf_init(&got, 4096);
+    struct host ending = make("i-1", "d1", HOST_SHUTTING_DOWN);
+    inventory_begin(inventory, 100);
+    put(inventory, "i-1", "d1", 101);
+    put(inventory, "i-2", "d2", 101);
+    inventory_end(inventory, note, &got);
+    assert_int_equal(inventory_count_live(inventory), 2);
+    for (int64_t at_ms = 200; at_ms <= 300; at_ms += 100) {
+        inventory_begin_part(inventory, at_ms);
+        inventory_put(inventory, &ending, at_ms);
+        put(inventory, "i-3", "d3", at_ms);
+        inventory_end_part(inventory, note, &got);
+        assert_int_equal(inventory_count_live(inventory), 1);
+    }
+    inventory_begin(inventory, 400);
+    inventory_put(inventory, &ending, 401);
+    put(inventory, "i-2", "d2", 401);
+    put(inventory, "i-3", "d3", 401);
+    inventory_end(inventory, note, &got);
+    assert_int_equal(inventory_count_live(inventory), 2);
     inventory_free(inventory);
 }
 
@@ -254,9 +365,12 @@ static void test_health(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_passes),  cmocka_unit_test(test_part),        cmocka_unit_test(test_another_id),
-        cmocka_unit_test(test_changes), cmocka_unit_test(test_state_since), cmocka_unit_test(test_abandon),
-        cmocka_unit_test(test_find),    cmocka_unit_test(test_health),
+        cmocka_unit_test(test_passes),      cmocka_unit_test(test_part),
+        cmocka_unit_test(test_another_id),  cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_state_since), cmocka_unit_test(test_abandon),
+        cmocka_unit_test(test_find),        cmocka_unit_test(test_health),
+        cmocka_unit_test(test_awaited),     cmocka_unit_test(test_awaited_anew),
+        cmocka_unit_test(test_live_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -248,8 +248,8 @@ static void test_freshness(void **state)
     assert_false(look(&bench)->is_inventory_complete);
     list_hosts(&bench, NULL, 0);
     assert_true(look(&bench)->is_inventory_complete && bench.seen.is_inventory_fresh);
-    bench.memory.effect_ms = SCENE_MONO_MS - 5000; /* the pass began at that moment: not after it */
-    assert_false(look(&bench)->is_inventory_fresh);
+    inventory_await(bench.inventory, "i-other", SCENE_MONO_MS);
+    assert_true(look(&bench)->is_inventory_fresh);
     snprintf(bench.memory.written_version, sizeof(bench.memory.written_version), "%s", "6");
     assert_false(look(&bench)->is_store_fresh);
     snprintf(bench.memory.written_version, sizeof(bench.memory.written_version), "%s", "5");
@@ -259,6 +259,37 @@ static void test_freshness(void **state)
     bench.now.mono_ms += 1;
     assert_true(look(&bench)->is_store_stale);
     bench_done(&bench);
+}
+
+/* Whatever tells of the host: nothing is planned while a change of it is not seen. */
+static void test_awaited(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what;
+        const char *status;
+        bool is_listed;
+        bool is_found;
+    } cases[] = {
+        {"listed", "", true, false},
+        {"the ledger's, which nobody lists", LEDGER_LIVE, false, false},
+        {"found by a look-up", "", false, true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bench bench;
+        struct host host = {SCENE_HOST("i-1", HOST_RUNNING)};
+        bench_init(&bench, cases[i].status);
+        list_hosts(&bench, &host, cases[i].is_listed ? 1 : 0);
+        if (cases[i].is_found) {
+            bench.memory.found = host;
+            bench.memory.found.state_since_ms = SCENE_MONO_MS;
+        }
+        assert_true(look(&bench)->is_inventory_fresh);
+        inventory_await(bench.inventory, "i-1", SCENE_MONO_MS);
+        if (look(&bench)->is_inventory_fresh)
+            fail_msg("%s", cases[i].what);
+        bench_done(&bench);
+    }
 }
 
 /* A controller that sees a part of the objects leaves hosts of the others alone, whatever id they carry; with
@@ -311,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_not_the_owner),
         cmocka_unit_test(test_freshness),
+        cmocka_unit_test(test_awaited),
         cmocka_unit_test(test_hosts_of_unseen_objects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
