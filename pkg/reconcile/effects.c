@@ -243,22 +243,26 @@ static int find_one(struct pass *pass, enum find_by by, const char *value, struc
     return 0;
 }
 
-/* By id or token, and by tag: absence is never concluded from one kind of answer. */
+/* By id, by token and by tag: absence is never concluded from one kind of answer. Another host under the tag
+ * is no sign of the one that is looked for. */
 static int look_up(struct pass *pass, struct error *err)
 {
     const struct ledger *ledger = &pass->want->status.launch;
-    const char *subject = ledger->instance_id ? ledger->instance_id : ledger->token;
-    enum find_by by = ledger->instance_id ? FIND_BY_ID : FIND_BY_TOKEN;
+    const char *id = ledger->instance_id;
+    const char *subject = id ? id : ledger->token;
     struct find_result result = {0};
     if (!subject)
         return 0;
-    if (find_one(pass, by, subject, &result, err) < 0)
+    if (id && find_one(pass, FIND_BY_ID, id, &result, err) < 0)
         return -1;
-    if (by == FIND_BY_TOKEN && !result.found && result.taken_id[0])
+    if (!result.found && ledger->token && find_one(pass, FIND_BY_TOKEN, ledger->token, &result, err) < 0)
+        return -1;
+    if (!id && !result.found && result.taken_id[0])
         return refuse_id(pass, result.taken_id);
     if (!result.found && find_one(pass, FIND_BY_DEPLOYMENT_TAG, pass->want->deployment_id, &result, err) < 0)
         return -1;
-    lookups_note(&pass->memory->lookups, subject, result.found, pass->now.mono_ms);
+    bool is_subject = result.found && (!id || strcmp(pass->memory->found.id, id) == 0);
+    lookups_note(&pass->memory->lookups, subject, is_subject, pass->now.mono_ms);
     pass->plan.look_again_ms = 1000;
     return 0;
 }

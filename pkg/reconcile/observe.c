@@ -95,21 +95,27 @@ static const struct host *find_attempt_host(const struct ledger *ledger, const s
     return NULL;
 }
 
+/* behaviour.md section 2: what is younger may be hidden from every kind of look-up. */
+static bool is_attempt_absent(const struct observe_input *in, const char *subject)
+{
+    bool is_old = in->now.wall_ms - in->want->status.launch.started_ms > ATTEMPT_GRACE_MS;
+    return is_old && is_proven_absent(&in->memory->lookups, subject);
+}
+
 static enum attempt_state judge_attempt(const struct observe_input *in, const struct observed *seen)
 {
     const struct ledger *ledger = &in->want->status.launch;
+    const struct host *host = find_attempt_host(ledger, seen);
+    /* One list without the ledger's own host does not make another one its successor. */
+    if (ledger->instance_id && !host && !is_attempt_absent(in, ledger->instance_id))
+        return ATTEMPT_MISSING;
     if (seen->live_count > 0)
         return ATTEMPT_LIVE;
-    const struct host *host = find_attempt_host(ledger, seen);
     if (host)
         return host->state == HOST_TERMINATED ? ATTEMPT_DEAD : ATTEMPT_ENDING;
-    if (ledger->instance_id)
-        return is_proven_absent(&in->memory->lookups, ledger->instance_id) ? ATTEMPT_DEAD : ATTEMPT_MISSING;
-    if (ledger_is_open(ledger)) {
-        bool is_old = in->now.wall_ms - ledger->started_ms > ATTEMPT_GRACE_MS;
-        return is_old && is_proven_absent(&in->memory->lookups, ledger->token) ? ATTEMPT_DEAD : ATTEMPT_OPEN;
-    }
-    return ledger->history_count > 0 ? ATTEMPT_DEAD : ATTEMPT_NONE;
+    if (ledger_is_open(ledger))
+        return is_attempt_absent(in, ledger->token) ? ATTEMPT_DEAD : ATTEMPT_OPEN;
+    return ledger->instance_id || ledger->history_count > 0 ? ATTEMPT_DEAD : ATTEMPT_NONE;
 }
 
 static void drop_unseen(const struct observe_input *in, struct observed *seen)
@@ -157,6 +163,8 @@ void observe(const struct observe_input *in, struct observed *ret_seen)
     seen->is_inventory_fresh = !is_any_awaited(in->inventory, ledger, seen);
     sort_hosts(ledger, seen);
     seen->attempt = judge_attempt(in, seen);
+    if (seen->attempt == ATTEMPT_MISSING)
+        seen->live_count = 0; /* others do not win while the ledger's own may be there */
     if (in->fleet)
         fleet_look(in->fleet, in->now, &seen->fleet);
 }

@@ -125,7 +125,7 @@ struct observed {
     bool lacks_room;              /* the store refused the object: --cache-limit-mib */
     struct host hosts[HOSTS_MAX]; /* of the deployment id, live ones first by rank */
     size_t host_count;
-    size_t live_count;
+    size_t live_count; /* 0 with ATTEMPT_MISSING, as nobody is the winner then */
     enum attempt_state attempt;
     struct fleet_view fleet;
     struct capacity_view capacity;

@@ -78,17 +78,23 @@ static void test_rank(void **state)
 {
     (void)state;
     static const struct {
+        const char *status;
         struct host hosts[3];
         const char *order;
         size_t live_count;
     } cases[] = {
-        {{{AGED("i-8", HOST_RUNNING, 1)}, {AGED("i-1", HOST_RUNNING, 9)}}, "i-1 i-8 ", 2},
-        {{{AGED("i-8", HOST_RUNNING, 1)}, {AGED("i-9", HOST_PENDING, 9), .token = "t1"}}, "i-9 i-8 ", 2},
-        {{{AGED("i-8", HOST_RUNNING, 5)}, {AGED("i-9", HOST_RUNNING, 4)}}, "i-9 i-8 ", 2},
-        {{{SCENE_HOST("i-1", HOST_TERMINATED), .token = "t1"}, {SCENE_HOST("i-9", HOST_STOPPED)}},
+        {LEDGER_LIVE, {{AGED("i-8", HOST_RUNNING, 1)}, {AGED("i-1", HOST_RUNNING, 9)}}, "i-1 i-8 ", 2},
+        {LEDGER_OPEN,
+         {{AGED("i-8", HOST_RUNNING, 1)}, {AGED("i-9", HOST_PENDING, 9), .token = "t1"}},
+         "i-9 i-8 ",
+         2},
+        {LEDGER_OPEN, {{AGED("i-8", HOST_RUNNING, 5)}, {AGED("i-9", HOST_RUNNING, 4)}}, "i-9 i-8 ", 2},
+        {LEDGER_LIVE,
+         {{SCENE_HOST("i-1", HOST_TERMINATED), .token = "t1"}, {SCENE_HOST("i-9", HOST_STOPPED)}},
          "i-9 i-1 ",
          1},
-        {{{AGED("i-9", HOST_RUNNING, 1), .token = "t1"},
+        {LEDGER_LIVE,
+         {{AGED("i-9", HOST_RUNNING, 1), .token = "t1"},
           {AGED("i-8", HOST_RUNNING, 0)},
           {AGED("i-1", HOST_STOPPED, 9)}},
          "i-1 i-9 i-8 ",
@@ -97,7 +103,7 @@ static void test_rank(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct bench bench;
         char order[64] = "";
-        bench_init(&bench, LEDGER_LIVE);
+        bench_init(&bench, cases[i].status);
         size_t count = 0;
         while (count < ARRAY_LEN(cases[i].hosts) && cases[i].hosts[count].id[0])
             count++;
@@ -111,7 +117,7 @@ static void test_rank(void **state)
     }
 }
 
-/* Two empty look-ups of one subject, 60 s apart, and for an open attempt five minutes: nothing less. */
+/* Two empty look-ups of one subject, 60 s apart, of an attempt older than five minutes: nothing less. */
 static void test_proof_of_absence(void **state)
 {
     (void)state;
@@ -120,7 +126,7 @@ static void test_proof_of_absence(void **state)
         const char *subject;
         int64_t at_ms[3]; /* empty look-ups; 0 ends them */
         int64_t found_ms; /* one that found something, before the last of them; 0 = none */
-        int64_t age_ms;   /* of the attempt beyond a minute */
+        int64_t age_ms;   /* of the attempt, beyond that of its scene: one minute or two hours */
         enum attempt_state expected;
     } cases[] = {
         {LEDGER_LIVE, "i-1", {0}, 0, 0, ATTEMPT_MISSING},
@@ -130,6 +136,8 @@ static void test_proof_of_absence(void **state)
         {LEDGER_LIVE, "i-1", {1000, 31000, 61000}, 0, 0, ATTEMPT_DEAD},
         {LEDGER_LIVE, "i-1", {1000, 61000}, 2000, 0, ATTEMPT_MISSING},
         {LEDGER_LIVE, "i-2", {1000, 61000}, 0, 0, ATTEMPT_MISSING},
+        {LEDGER_LIVE, "i-1", {1000, 61000}, 0, -115 * 60 * 1000, ATTEMPT_MISSING},
+        {LEDGER_LIVE, "i-1", {1000, 61000}, 0, -115 * 60 * 1000 + 1, ATTEMPT_DEAD},
         {LEDGER_OPEN, "t1", {1000, 61000}, 0, 0, ATTEMPT_OPEN},
         {LEDGER_OPEN, "t1", {1000, 61000}, 0, 240 * 1000, ATTEMPT_OPEN},
         {LEDGER_OPEN, "t1", {1000, 61000}, 0, 240 * 1000 + 1, ATTEMPT_DEAD},
@@ -150,6 +158,24 @@ static void test_proof_of_absence(void **state)
             fail_msg("case %zu: attempt state %d", i, bench.seen.attempt);
         bench_done(&bench);
     }
+}
+
+/* A list without the ledger's own host does not make another one under the tag its successor: a copy made by
+ * hand carries our tags as well. It is nobody's until the ledger's is proven gone. */
+static void test_another_host_under_the_tag(void **state)
+{
+    (void)state;
+    struct bench bench;
+    const struct host other = {SCENE_HOST("i-2", HOST_RUNNING)};
+    bench_init(&bench, LEDGER_LIVE);
+    list_hosts(&bench, &other, 1);
+    assert_int_equal(look(&bench)->attempt, ATTEMPT_MISSING);
+    assert_null(observed_host(&bench.seen));
+    lookups_note(&bench.memory.lookups, "i-1", false, 1000);
+    lookups_note(&bench.memory.lookups, "i-1", false, 61000);
+    assert_int_equal(look(&bench)->attempt, ATTEMPT_LIVE);
+    assert_string_equal(observed_host(&bench.seen)->id, "i-2");
+    bench_done(&bench);
 }
 
 /* A look-up that found something proves nothing, however long ago the process began. */
@@ -338,6 +364,7 @@ int main(void)
         cmocka_unit_test(test_rank),
         cmocka_unit_test(test_proof_of_absence),
         cmocka_unit_test(test_found_is_no_proof),
+        cmocka_unit_test(test_another_host_under_the_tag),
         cmocka_unit_test(test_attempt_states),
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_not_the_owner),
