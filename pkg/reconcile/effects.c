@@ -67,7 +67,13 @@ static int add_finalizer(struct pass *pass, struct error *err)
 
 static int remove_finalizer(struct pass *pass, struct error *err)
 {
-    return set_finalizer(pass, false, err);
+    const struct ledger *ledger = &pass->want->status.launch;
+    if (set_finalizer(pass, false, err) < 0)
+        return -1;
+    fleet_release(pass->fleet, pass->want->deployment_id);
+    if (!ledger->instance_id)
+        fleet_release(pass->fleet, ledger->token);
+    return 0;
 }
 
 /* The entry goes out with this pass's status; RunInstances follows in a later pass, if it is still there
@@ -77,6 +83,8 @@ static int record_attempt(struct pass *pass, struct error *err)
     if (pass_check_fence(pass, err) < 0)
         return -1;
     struct ledger ledger = pass->next.status.launch;
+    if (!ledger.instance_id) /* it came to nothing */
+        fleet_release(pass->fleet, ledger.token);
     if (ledger.token || ledger.instance_id)
         ledger_close(&ledger, "Terminated", NULL, pass->now.wall_ms);
     struct ledger_launch launch = {.want = &pass->next,
@@ -85,7 +93,7 @@ static int record_attempt(struct pass *pass, struct error *err)
                                    .short_mask = pass->seen.capacity.short_mask,
                                    .wall_ms = pass->now.wall_ms};
     ledger_begin(&ledger, &launch, &pass->arena);
-    if (!fleet_admit(pass->fleet, ledger.token, pass->now)) {
+    if (!fleet_admit(pass->fleet, ledger.token, pass->want->deployment_id, pass->now)) {
         pass->wait_ms = PASS_WAIT_MS; /* others were quicker; the next pass sees and says it */
         return 0;
     }
@@ -177,6 +185,7 @@ static int run(struct pass *pass, struct error *err)
         return launch_failed(pass, err); /* an open outcome is resolved by the same call: row 6 */
     if (is_taken(pass, &host))
         return refuse_id(pass, host.id);
+    fleet_note_launched(pass->fleet, ledger->token, clock_mono_ms(pass->options->clock));
     remember_found(pass, &host);
     pass_await(pass, host.id);
     log_info(&pass->log, "Instance was launched", STR("instance", host.id), INT("attempt", ledger->attempt));

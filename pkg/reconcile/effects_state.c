@@ -56,18 +56,21 @@ int effect_stop(struct pass *pass, struct error *err)
     return change_state(pass, pass->options->ports->stop_host, "Stopped", err);
 }
 
-/* A failing host; what did not happen is not counted. */
-static int repair(struct pass *pass, struct error *err)
+/* Its successor has a place before it goes; what did not happen is not counted. */
+static int replace(struct pass *pass, struct error *err)
 {
-    char id[HOST_ID_SIZE];
-    snprintf(id, sizeof(id), "%s", pass->plan.host->id);
-    if (!fleet_admit_repair(pass->fleet, id, pass->now)) {
+    const char *id = pass->want->deployment_id;
+    if (!fleet_reserve(pass->fleet, id, pass->now) ||
+        (pass->plan.is_repair && !fleet_admit_repair(pass->fleet, id, pass->now))) {
+        fleet_release(pass->fleet, id);
         pass->wait_ms = PASS_WAIT_MS; /* others were quicker; the next pass sees and says it */
         return 0;
     }
     int result = change_state(pass, pass->options->ports->terminate_host, "Replaced", err);
-    if (result < 0)
+    if (result < 0 && err->kind != ERROR_THROTTLED) {
+        fleet_release(pass->fleet, id);
         fleet_release_repair(pass->fleet, id);
+    }
     return result;
 }
 
@@ -88,11 +91,10 @@ int effect_terminate(struct pass *pass, struct error *err)
     const char *why = pass->plan.why;
     char id[HOST_ID_SIZE];
     snprintf(id, sizeof(id), "%s", pass->plan.host->id);
-    if (pass->plan.is_repair)
-        return repair(pass, err);
-    bool is_special = strcmp(why, "Replaced") == 0 || strcmp(why, "DuplicateInstance") == 0;
-    int result =
-        change_state(pass, pass->options->ports->terminate_host, is_special ? why : "Terminated", err);
+    bool is_duplicate = strcmp(why, "DuplicateInstance") == 0;
+    int result = pass->plan.is_replacement ? replace(pass, err)
+                                           : change_state(pass, pass->options->ports->terminate_host,
+                                                          is_duplicate ? why : "Terminated", err);
     if (result < 0)
         note_kept(pass, id, err);
     return result;

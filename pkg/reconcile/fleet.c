@@ -4,14 +4,17 @@
 #include "base/hmap.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "reconcile/ledger.h"
 
 #include <stdlib.h>
 
 enum { HOUR_MS = 3600 * 1000, SCAN_MS = 60 * 1000, REPAIR_MS = 15 * 60 * 1000, REPAIR_SHARE = 20 };
 
+#define NOT_ANSWERED INT64_MAX
+
 struct launch {
     int64_t started_ms;  /* wall */
-    int64_t admitted_ms; /* monotonic; 0 = from a ledger */
+    int64_t answered_ms; /* monotonic; NOT_ANSWERED; 0 = a ledger names the instance */
 };
 
 struct fleet {
@@ -19,8 +22,8 @@ struct fleet {
     struct store *store;
     struct inventory *inventory;
     pthread_mutex_t mutex;
-    struct hmap launches; /* token -> struct launch */
-    struct hmap repairs;  /* host id -> int64_t, monotonic */
+    struct hmap launches; /* token, or the deployment id that one is reserved for -> struct launch */
+    struct hmap repairs;  /* deployment id -> int64_t, monotonic */
     int64_t scanned_ms;   /* monotonic; 0 = never */
 };
 
@@ -48,17 +51,25 @@ struct fleet *fleet_free(struct fleet *fleet)
 
 static void note(struct fleet *fleet, const char *token, const struct launch *launch)
 {
-    if (!token || hmap_get(&fleet->launches, token))
+    if (!token)
+        return;
+    struct launch *known = hmap_get(&fleet->launches, token);
+    if (known && known->answered_ms == NOT_ANSWERED)
+        known->answered_ms = launch->answered_ms;
+    if (known)
         return;
     struct launch *copy = mem_alloc(sizeof(*copy));
     *copy = *launch;
     hmap_set(&fleet->launches, token, copy);
 }
 
+/* An open attempt needs no other admission to become a launch, whichever process wrote it. */
 static void note_ledger(struct fleet *fleet, const struct ledger *ledger, int64_t since_ms)
 {
-    if (ledger->instance_id && ledger->started_ms > since_ms)
-        note(fleet, ledger->token, &(struct launch){.started_ms = ledger->started_ms});
+    if ((ledger->instance_id || ledger_is_open(ledger)) && ledger->started_ms > since_ms)
+        note(fleet, ledger->token,
+             &(struct launch){.started_ms = ledger->started_ms,
+                              .answered_ms = ledger->instance_id ? 0 : NOT_ANSWERED});
     for (size_t i = 0; i < ledger->history_count; i++) {
         const struct ledger_past *past = &ledger->history[i];
         if (past->instance_id && past->started_ms > since_ms)
@@ -103,7 +114,7 @@ static void refresh(struct fleet *fleet, struct moment now)
     store_each_key(fleet->store, scan_key, &scan);
 }
 
-/* Admitted after the last complete look at EC2 was begun: perhaps not in it. */
+/* Not answered, or after the last complete look at EC2 was begun: perhaps not in it. */
 static int count_unseen(struct fleet *fleet)
 {
     int64_t completed_ms = inventory_completed_ms(fleet->inventory);
@@ -111,7 +122,7 @@ static int count_unseen(struct fleet *fleet)
     int count = 0;
     while (hmap_next(&fleet->launches, &iter)) {
         const struct launch *launch = iter.value;
-        count += launch->admitted_ms > 0 && launch->admitted_ms >= completed_ms;
+        count += launch->answered_ms > 0 && launch->answered_ms >= completed_ms;
     }
     return count;
 }
@@ -128,68 +139,94 @@ static int64_t oldest_ms(const struct fleet *fleet)
     return oldest_ms;
 }
 
-static bool is_repair_spent(struct fleet *fleet, struct moment now)
+static bool is_repair_spent(struct fleet *fleet, const char *deployment_id, struct moment now)
 {
     struct hmap_iter iter = {0};
     size_t allowed = inventory_count_live(fleet->inventory) / REPAIR_SHARE;
     while (fleet->repairs.count > 0 && hmap_next(&fleet->repairs, &iter))
         if (now.mono_ms - *(const int64_t *)iter.value >= REPAIR_MS)
             free(hmap_remove(&fleet->repairs, iter.key));
-    return fleet->repairs.count >= (allowed > 0 ? allowed : 1);
+    size_t own_count = hmap_get(&fleet->repairs, deployment_id) ? 1 : 0;
+    return fleet->repairs.count - own_count >= (allowed > 0 ? allowed : 1);
 }
 
-static struct fleet_view look(struct fleet *fleet, struct moment now)
+static struct fleet_view look(struct fleet *fleet, const char *deployment_id, struct moment now)
 {
     const struct reconcile_config *config = fleet->config;
     refresh(fleet, now);
-    struct fleet_view view = {.launches_in_hour = (int)fleet->launches.count,
-                              .is_repair_spent = is_repair_spent(fleet, now)};
+    int own_count = hmap_get(&fleet->launches, deployment_id) ? 1 : 0;
+    struct fleet_view view = {.launches_in_hour = (int)fleet->launches.count - own_count,
+                              .is_repair_spent = is_repair_spent(fleet, deployment_id, now)};
     view.is_spent = view.launches_in_hour >= config->max_launches_per_hour_total;
     if (view.is_spent)
         view.next_launch_ms = oldest_ms(fleet) + HOUR_MS;
     if (config->max_instances == 0)
         return view;
-    view.instances = (int)inventory_count_live(fleet->inventory) + count_unseen(fleet);
+    view.instances = (int)inventory_count_live(fleet->inventory) + count_unseen(fleet) - own_count;
     view.is_full = view.instances >= config->max_instances;
     return view;
 }
 
-void fleet_look(struct fleet *fleet, struct moment now, struct fleet_view *ret_view)
+void fleet_look(struct fleet *fleet, const char *deployment_id, struct moment now,
+                struct fleet_view *ret_view)
 {
     LOCK_SCOPE(&fleet->mutex);
-    *ret_view = look(fleet, now);
+    *ret_view = look(fleet, deployment_id, now);
 }
 
-bool fleet_admit(struct fleet *fleet, const char *token, struct moment now)
+bool fleet_admit(struct fleet *fleet, const char *token, const char *deployment_id, struct moment now)
 {
     LOCK_SCOPE(&fleet->mutex);
-    struct fleet_view view = look(fleet, now);
+    if (hmap_get(&fleet->launches, token)) /* the ledger's entry could not be written, and is tried again */
+        return true;
+    struct fleet_view view = look(fleet, deployment_id, now);
     if (view.is_spent || view.is_full)
         return false;
-    note(fleet, token, &(struct launch){.started_ms = now.wall_ms, .admitted_ms = now.mono_ms});
+    free(hmap_remove(&fleet->launches, deployment_id));
+    note(fleet, token, &(struct launch){.started_ms = now.wall_ms, .answered_ms = NOT_ANSWERED});
     return true;
 }
 
-void fleet_release(struct fleet *fleet, const char *token)
+/* Its host makes room for it, so that the number of instances is no hindrance. */
+bool fleet_reserve(struct fleet *fleet, const char *deployment_id, struct moment now)
 {
     LOCK_SCOPE(&fleet->mutex);
-    if (token)
-        free(hmap_remove(&fleet->launches, token));
+    if (hmap_get(&fleet->launches, deployment_id))
+        return true;
+    if (look(fleet, deployment_id, now).is_spent)
+        return false;
+    note(fleet, deployment_id, &(struct launch){.started_ms = now.wall_ms, .answered_ms = NOT_ANSWERED});
+    return true;
 }
 
-bool fleet_admit_repair(struct fleet *fleet, const char *host_id, struct moment now)
+void fleet_note_launched(struct fleet *fleet, const char *token, int64_t mono_ms)
 {
     LOCK_SCOPE(&fleet->mutex);
-    if (is_repair_spent(fleet, now))
+    struct launch *launch = hmap_get(&fleet->launches, token);
+    if (launch)
+        launch->answered_ms = mono_ms;
+}
+
+void fleet_release(struct fleet *fleet, const char *token_or_id)
+{
+    LOCK_SCOPE(&fleet->mutex);
+    if (token_or_id)
+        free(hmap_remove(&fleet->launches, token_or_id));
+}
+
+bool fleet_admit_repair(struct fleet *fleet, const char *deployment_id, struct moment now)
+{
+    LOCK_SCOPE(&fleet->mutex);
+    if (is_repair_spent(fleet, deployment_id, now))
         return false;
     int64_t *at_ms = mem_alloc(sizeof(*at_ms));
     *at_ms = now.mono_ms;
-    free(hmap_set(&fleet->repairs, host_id, at_ms));
+    free(hmap_set(&fleet->repairs, deployment_id, at_ms));
     return true;
 }
 
-void fleet_release_repair(struct fleet *fleet, const char *host_id)
+void fleet_release_repair(struct fleet *fleet, const char *deployment_id)
 {
     LOCK_SCOPE(&fleet->mutex);
-    free(hmap_remove(&fleet->repairs, host_id));
+    free(hmap_remove(&fleet->repairs, deployment_id));
 }

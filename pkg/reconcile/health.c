@@ -48,9 +48,8 @@ static const char *what_is_done(const struct plan_input *in, const struct host *
         return arena_printf(arena, "it is replaced if EC2 still says so at %s", at);
     if (in->seen->fleet.is_repair_spent)
         return "it is replaced when fewer others were within the last 15 minutes";
-    if (plan_budget_is_spent(in))
-        return "it is replaced when the budget of launches allows";
-    return "it is replaced";
+    const char *held = plan_replacement_is_held(in);
+    return held ? arena_printf(arena, "it is replaced %s", held) : "it is replaced";
 }
 
 const char *health_text(const struct plan_input *in, struct arena *arena)

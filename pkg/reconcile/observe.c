@@ -166,5 +166,5 @@ void observe(const struct observe_input *in, struct observed *ret_seen)
     if (seen->attempt == ATTEMPT_MISSING)
         seen->live_count = 0; /* others do not win while the ledger's own may be there */
     if (in->fleet)
-        fleet_look(in->fleet, in->now, &seen->fleet);
+        fleet_look(in->fleet, in->want->deployment_id, in->now, &seen->fleet);
 }

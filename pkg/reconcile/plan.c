@@ -16,6 +16,7 @@ enum {
     TOKEN_LIFE_MS = 24 * 3600 * 1000,
     DUPLICATE_GRACE_MS = 60 * 1000,
     REPAIR_LOOK_MS = 60 * 1000,
+    HELD_LOOK_MS = 60 * 1000,
     ROOM_LOOK_MS = 300 * 1000,
 };
 
@@ -393,22 +394,32 @@ static bool row_launch(const struct plan_input *in, struct plan *ret)
     return true;
 }
 
-/* The host is given up only for a launch that EC2 said it would make; meanwhile it is looked after as before.
- */
+const char *plan_replacement_is_held(const struct plan_input *in)
+{
+    if (!replacement(in) || in->effective->update_strategy == UPDATE_ON_DELETE)
+        return NULL;
+    if (plan_budget_is_spent(in))
+        return "when the budget of launches allows";
+    return in->seen->capacity.is_all_short ? "when EC2 has capacity for its successor" : NULL;
+}
+
+/* The host is given up only for a launch that EC2 said it would make, and that may be made; meanwhile it is
+ * looked after as before. */
 static bool row_replace(const struct plan_input *in, struct plan *ret)
 {
     const char *why = replacement(in);
     bool replaces = in->effective->update_strategy != UPDATE_ON_DELETE;
     bool is_repair = why && !plan_is_drifted(in);
     int64_t wait_ms = -1;
-    if (!why || (replaces && plan_budget_is_spent(in)) || (is_repair && in->seen->fleet.is_repair_spent))
+    if (!why || plan_replacement_is_held(in) || (is_repair && in->seen->fleet.is_repair_spent))
         return false;
     enum preflight_gate gate = look_at_gate(in, replaces ? PURPOSE_REPLACE : PURPOSE_TELL, &wait_ms);
     if (gate == GATE_SHUT || (gate == GATE_OPEN && !replaces))
         return false;
     *ret = gate == GATE_ASK ? act(10, PLAN_PREFLIGHT, NULL, NULL)
                             : act(10, PLAN_TERMINATE, observed_host(in->seen), why);
-    ret->is_repair = is_repair && ret->action == PLAN_TERMINATE;
+    ret->is_replacement = ret->action == PLAN_TERMINATE;
+    ret->is_repair = is_repair && ret->is_replacement;
     return true;
 }
 
@@ -496,13 +507,15 @@ static void wake_for_lapse(const struct plan_input *in, struct plan *plan)
 }
 
 /* A replacement that was held up is thought of again, whatever the host is asked meanwhile. */
-static void wake_for_preflight(const struct plan_input *in, struct plan *plan)
+static void wake_for_replacement(const struct plan_input *in, struct plan *plan)
 {
     int64_t wait_ms = -1;
-    if (plan->row <= 10 || !replacement(in) || look_at_gate(in, PURPOSE_REPLACE, &wait_ms) != GATE_SHUT ||
-        wait_ms < 0)
+    if (plan->row <= 10 || !replacement(in))
         return;
-    look_within(plan, wait_ms);
+    if (plan_replacement_is_held(in))
+        look_within(plan, HELD_LOOK_MS);
+    else if (look_at_gate(in, PURPOSE_REPLACE, &wait_ms) == GATE_SHUT && wait_ms >= 0)
+        look_within(plan, wait_ms);
 }
 
 /* A failing host is thought of again when its time is up, or when there may be room in the budget. */
@@ -527,7 +540,7 @@ struct plan plan_next(const struct plan_input *in)
         if (rows[i](in, &plan))
             break;
     wake_for_lapse(in, &plan);
-    wake_for_preflight(in, &plan);
+    wake_for_replacement(in, &plan);
     wake_for_repair(in, &plan);
     return plan;
 }

@@ -43,7 +43,8 @@ struct plan {
     const char *why;         /* constant; Event reason for STOP and TERMINATE */
     int64_t look_again_ms;   /* delay; -1 = when something happens */
     bool is_blind;           /* row 0: too little is known to say anything in the status */
-    bool is_repair;          /* TERMINATE of a host that fails: fleet.h has to admit it */
+    bool is_replacement;     /* TERMINATE for a new host: fleet.h has to have room for it */
+    bool is_repair;          /* and because the host fails: fleet.h has to admit that too */
 };
 
 struct plan_input {
@@ -81,6 +82,8 @@ bool plan_is_boot_overdue(const struct plan_input *in);
 /* The object's launches of the last hour, or those of all objects. */
 bool plan_own_budget_is_spent(const struct plan_input *in);
 bool plan_budget_is_spent(const struct plan_input *in);
+/* Until when the host stays that is to be replaced, as the end of a sentence; NULL: it need not wait. */
+const char *plan_replacement_is_held(const struct plan_input *in);
 /* There is no host, or one that is to be replaced: what is known of the next launch matters. */
 bool plan_needs_preflight(const struct plan_input *in);
 /* That launch cannot work, and nothing but another spec helps. */

@@ -301,8 +301,11 @@ static struct verdict attested(const struct builder *builder)
 
 static struct verdict drifted(const struct builder *builder)
 {
+    const char *held = plan_replacement_is_held(builder->in);
     if (plan_is_drifted(builder->in))
-        return (struct verdict){"True", "SpecChanged", drift_text(builder->in, builder->arena)};
+        return (struct verdict){"True", "SpecChanged",
+                                arena_printf(builder->arena, held ? "%s; it is replaced %s" : "%s",
+                                             drift_text(builder->in, builder->arena), held)};
     if (drift_has_other_groups(builder->in))
         return (struct verdict){
             "True", "SecurityGroupsDiffer",

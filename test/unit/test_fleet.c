@@ -51,13 +51,13 @@ static void later(struct scene *scene, int64_t ms)
 
 static bool admit(struct scene *scene, const char *token)
 {
-    return fleet_admit(scene->fleet, token, scene->now);
+    return fleet_admit(scene->fleet, token, "nitro-x", scene->now);
 }
 
 static struct fleet_view look(struct scene *scene)
 {
     struct fleet_view view;
-    fleet_look(scene->fleet, scene->now, &view);
+    fleet_look(scene->fleet, "nitro-x", scene->now, &view);
     return view;
 }
 
@@ -121,12 +121,13 @@ static void test_launches_of_an_hour(void **state)
     done(&scene);
 }
 
-/* After a restart the ledgers tell; what failed without an instance, and what is older, does not count. */
+/* After a restart the ledgers tell; an open attempt may become a launch at any time. What failed without an
+ * instance, and what is older, does not count. */
 static void test_ledgers_are_read(void **state)
 {
     struct scene scene;
     (void)state;
-    init(&scene, 4, 0);
+    init(&scene, 4, 50);
     put(&scene, "a",
         "{\"attempt\":1,\"token\":\"t1\",\"startedAt\":\"2026-01-01T11:30:00Z\",\"instanceID\":\"i-1\"}");
     put(&scene, "b",
@@ -136,8 +137,9 @@ static void test_ledgers_are_read(void **state)
         "\"InsufficientCapacity\"},"
         "{\"attempt\":3,\"token\":\"t4\",\"startedAt\":\"2026-01-01T11:40:00Z\",\"instanceID\":\"i-4\"}]}");
     struct fleet_view view = look(&scene);
-    assert_int_equal(view.launches_in_hour, 2);
+    assert_int_equal(view.launches_in_hour, 3);
     assert_false(view.is_spent);
+    assert_int_equal(view.instances, 1); /* the one without an answer */
     done(&scene);
 }
 
@@ -160,6 +162,68 @@ static void test_nothing_counts_twice(void **state)
     done(&scene);
 }
 
+/* The status that was to hold the entry could not be written: the same launch asks again. */
+static void test_admitted_again(void **state)
+{
+    struct scene scene;
+    (void)state;
+    init(&scene, 1, 0);
+    assert_true(admit(&scene, "t1"));
+    assert_true(admit(&scene, "t1"));
+    assert_false(admit(&scene, "t2"));
+    done(&scene);
+}
+
+/* A launch may go out long after it was admitted: it counts until EC2 answered and a later look can show it. */
+static void test_launches_under_way(void **state)
+{
+    static const enum host_state states[] = {HOST_RUNNING};
+    struct scene scene;
+    (void)state;
+    init(&scene, 100, 2);
+    assert_true(admit(&scene, "t1"));
+    assert_true(admit(&scene, "t2"));
+    later(&scene, 10 * 60 * 1000);
+    list_hosts(&scene, NULL, 0);
+    assert_int_equal(look(&scene).instances, 2);
+    assert_false(admit(&scene, "t3"));
+    later(&scene, 10);
+    fleet_note_launched(scene.fleet, "t1", scene.now.mono_ms);
+    assert_int_equal(look(&scene).instances, 2);
+    later(&scene, 10);
+    list_hosts(&scene, states, 1);
+    assert_int_equal(look(&scene).instances, 2);
+    fleet_release(scene.fleet, "t2");
+    assert_int_equal(look(&scene).instances, 1);
+    assert_true(admit(&scene, "t3"));
+    done(&scene);
+}
+
+/* No more hosts are ended for new ones than may be launched; the room for a successor is its own. */
+static void test_reserved(void **state)
+{
+    static const enum host_state states[] = {HOST_RUNNING, HOST_RUNNING};
+    struct scene scene;
+    (void)state;
+    init(&scene, 2, 2);
+    list_hosts(&scene, states, 2);
+    later(&scene, 10);
+    assert_true(fleet_reserve(scene.fleet, "d0", scene.now));
+    assert_true(fleet_reserve(scene.fleet, "d0", scene.now));
+    assert_true(fleet_reserve(scene.fleet, "d1", scene.now));
+    assert_false(fleet_reserve(scene.fleet, "d2", scene.now));
+    struct fleet_view own;
+    fleet_look(scene.fleet, "d0", scene.now, &own);
+    assert_true(look(&scene).is_spent && !own.is_spent);
+    assert_false(fleet_admit(scene.fleet, "t0", "d0", scene.now)); /* its host is there yet */
+    fleet_release(scene.fleet, "d1");
+    list_hosts(&scene, states, 1);
+    assert_false(fleet_admit(scene.fleet, "t9", "d9", scene.now));
+    assert_true(fleet_admit(scene.fleet, "t0", "d0", scene.now));
+    assert_int_equal(look(&scene).launches_in_hour, 1);
+    done(&scene);
+}
+
 static void test_instances(void **state)
 {
     static const enum host_state states[] = {HOST_PENDING, HOST_RUNNING, HOST_STOPPED, HOST_SHUTTING_DOWN,
@@ -177,6 +241,8 @@ static void test_instances(void **state)
     assert_false(view.is_spent);
     assert_false(admit(&scene, "t2"));
     later(&scene, 10);
+    fleet_note_launched(scene.fleet, "t1", scene.now.mono_ms);
+    later(&scene, 10);
     list_hosts(&scene, states, 2);
     assert_int_equal(look(&scene).instances, 2);
     assert_true(admit(&scene, "t2"));
@@ -191,17 +257,18 @@ static void test_repairs(void **state)
     struct scene scene;
     (void)state;
     init(&scene, 100, 0);
-    assert_true(fleet_admit_repair(scene.fleet, "i-1", scene.now));
+    assert_true(fleet_admit_repair(scene.fleet, "d1", scene.now));
     assert_true(look(&scene).is_repair_spent);
-    assert_false(fleet_admit_repair(scene.fleet, "i-2", scene.now));
-    fleet_release_repair(scene.fleet, "i-1");
-    assert_true(fleet_admit_repair(scene.fleet, "i-2", scene.now));
+    assert_true(fleet_admit_repair(scene.fleet, "d1", scene.now)); /* what was asked for was dropped */
+    assert_false(fleet_admit_repair(scene.fleet, "d2", scene.now));
+    fleet_release_repair(scene.fleet, "d1");
+    assert_true(fleet_admit_repair(scene.fleet, "d2", scene.now));
     for (size_t i = 0; i < HOSTS; i++)
         states[i] = HOST_RUNNING;
     list_hosts(&scene, states, HOSTS);
     assert_false(look(&scene).is_repair_spent);
-    assert_true(fleet_admit_repair(scene.fleet, "i-3", scene.now));
-    assert_false(fleet_admit_repair(scene.fleet, "i-4", scene.now));
+    assert_true(fleet_admit_repair(scene.fleet, "d3", scene.now));
+    assert_false(fleet_admit_repair(scene.fleet, "d4", scene.now));
     later(&scene, 15 * 60 * 1000);
     assert_false(look(&scene).is_repair_spent);
     done(&scene);
@@ -213,6 +280,9 @@ int main(void)
         cmocka_unit_test(test_launches_of_an_hour),
         cmocka_unit_test(test_ledgers_are_read),
         cmocka_unit_test(test_nothing_counts_twice),
+        cmocka_unit_test(test_admitted_again),
+        cmocka_unit_test(test_launches_under_way),
+        cmocka_unit_test(test_reserved),
         cmocka_unit_test(test_instances),
         cmocka_unit_test(test_repairs),
     };
