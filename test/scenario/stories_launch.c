@@ -184,6 +184,23 @@ static void start_short(struct world *world)
     world_settle(world);
 }
 
+/* One edit of two objects, and one launch left in the hour: the other keeps its host until there is another. */
+static void replaced_within_the_budget(struct world *world)
+{
+    static const char other[] = "{" IMAGE ",\"instance\":{\"instanceType\":\"c5.xlarge\"}}";
+    world->config.max_launches_per_hour_total = 3;
+    world_apply(world, "a", running);
+    world_apply(world, "b", running);
+    world_settle(world);
+    world_say(world, "another instance type for both");
+    world_apply(world, "a", other);
+    world_apply(world, "b", other);
+    world_run(world, 300 * 1000);
+    world_say(world, "an hour later");
+    world_run(world, 3600 * 1000);
+    world_settle(world);
+}
+
 const struct story launch_stories[LAUNCH_STORIES] = {
     {"row-09-capacity-short", capacity_short, false},
     {"row-09-budget-of-all", budget_of_all, false},
@@ -200,4 +217,5 @@ const struct story launch_stories[LAUNCH_STORIES] = {
     {"row-09-preflight-held", preflight_held, false},
     {"row-09-preflight-shared", preflight_shared, false},
     {"row-10-replaced-when-possible", replaced_when_possible, false},
+    {"row-10-replaced-within-the-budget", replaced_within_the_budget, false},
 };
