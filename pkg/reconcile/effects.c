@@ -99,6 +99,7 @@ static int record_attempt(struct pass *pass, struct error *err)
     }
     pass->next.status.launch = ledger;
     pass->memory->is_token_spent = false;
+    pass->memory->is_unsent = true;
     pass->memory->found.id[0] = '\0';
     return 0;
 }
@@ -130,13 +131,25 @@ static const char *refusal(const struct error *err)
     return NULL;
 }
 
-static int launch_failed(struct pass *pass, struct error *err)
+/* An earlier call under the token may have launched, whose answer was lost; then EC2 would still check rights
+ * and parameters first, and only then find the token. Where it looked for room, it had found none. */
+static bool may_have_launched(const struct pass *pass, const struct error *err)
 {
-    const char *result = refusal(err);
-    if (strncmp(err->reason, "IdempotentParameterMismatch", strlen("IdempotentParameterMismatch")) == 0)
-        pass->memory->is_token_spent = true;
-    if (!result)
-        return error_wrap(err, "launching");
+    return !pass->memory->is_unsent && err->kind != ERROR_CAPACITY && err->kind != ERROR_CONFLICT;
+}
+
+/* Whether there is an instance is left to look-ups. */
+static int leave_to_look_ups(struct pass *pass, const struct error *err)
+{
+    pass->memory->is_token_spent = true;
+    pass->plan.look_again_ms = 1000;
+    log_warn(&pass->log, "Launch was refused after a call without an answer", STR("error", err->text));
+    return 0;
+}
+
+/* The attempt is certainly over. */
+static int close_attempt(struct pass *pass, const char *result, struct error *err)
+{
     bool is_short = err->kind == ERROR_CAPACITY;
     if (is_short)
         capacity_note(pass->capacity, pass->effective.instance.instance_type,
@@ -151,13 +164,27 @@ static int launch_failed(struct pass *pass, struct error *err)
     return 0;
 }
 
+static int launch_failed(struct pass *pass, struct error *err)
+{
+    const char *result = refusal(err);
+    if (strncmp(err->reason, "IdempotentParameterMismatch", strlen("IdempotentParameterMismatch")) == 0)
+        pass->memory->is_token_spent = true;
+    if (!result) {
+        pass->memory->is_unsent = pass->memory->is_unsent && err->kind == ERROR_THROTTLED;
+        return error_wrap(err, "launching");
+    }
+    if (may_have_launched(pass, err))
+        return leave_to_look_ups(pass, err);
+    return close_attempt(pass, result, err);
+}
+
 /* Nothing was launched: the attempt's token stands for an instance that is not ours. */
 static int refuse_id(struct pass *pass, const char *instance_id)
 {
     struct error taken;
     error_set(&taken, ERROR_INVALID, "DeploymentIDTaken",
               "spec.deploymentID: instance %s has this id and is another object's", instance_id);
-    return launch_failed(pass, &taken);
+    return close_attempt(pass, "Invalid", &taken);
 }
 
 /* The same id, spec and attempt make the same token, for which EC2 gives the instance that it has. An answer

@@ -184,7 +184,8 @@ static void start_short(struct world *world)
     world_settle(world);
 }
 
-/* One edit of two objects, and one launch left in the hour: the other keeps its host until there is another. */
+/* One edit of two objects, and one launch left in the hour: the other keeps its host until there is another.
+ */
 static void replaced_within_the_budget(struct world *world)
 {
     static const char other[] = "{" IMAGE ",\"instance\":{\"instanceType\":\"c5.xlarge\"}}";
@@ -201,6 +202,17 @@ static void replaced_within_the_budget(struct world *world)
     world_settle(world);
 }
 
+/* The launch was made, its answer lost, and the right to launch taken away: the refusal says nothing of the
+ * host.
+ */
+static void refused_after_a_lost_answer(struct world *world)
+{
+    world->loses_run_answer = true;
+    world->run_error = "UnauthorizedOperation";
+    world->run_error_count = 1;
+    up(world);
+}
+
 const struct story launch_stories[LAUNCH_STORIES] = {
     {"row-09-capacity-short", capacity_short, false},
     {"row-09-budget-of-all", budget_of_all, false},
@@ -211,6 +223,7 @@ const struct story launch_stories[LAUNCH_STORIES] = {
     {"row-09-throttled", launch_throttled, false},
     {"row-09-denied", launch_denied, false},
     {"row-09-denied-and-asked", launch_denied_and_asked, false},
+    {"row-06-refused-after-a-lost-answer", refused_after_a_lost_answer, false},
     {"row-09-preflight-denied", preflight_denied, false},
     {"row-09-preflight-refused", preflight_refused, false},
     {"row-09-preflight-throttled", preflight_throttled, false},

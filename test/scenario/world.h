@@ -47,6 +47,7 @@ struct world {
     size_t host_count;
     const char *run_error; /* "Kind:Reason" for the next RunInstances calls, NULL = none */
     int run_error_count;
+    bool loses_run_answer;     /* the next RunInstances launches, and nobody hears of it */
     int start_short_count;     /* StartInstances calls that find no capacity */
     const char *dry_run_error; /* code that dry runs are answered with, NULL = none */
     int dry_run_error_count;

@@ -273,7 +273,9 @@ static int scripted_error(struct world *world, struct error *err)
 static int run_host(void *ctx, const struct launch_request *request, struct host *ret_host, struct error *err)
 {
     struct world *world = ctx;
-    if (begin(world, "run", err) < 0 || scripted_error(world, err) < 0)
+    bool is_lost = world->loses_run_answer;
+    world->loses_run_answer = false;
+    if (begin(world, "run", err) < 0 || (!is_lost && scripted_error(world, err) < 0))
         return -1;
     struct world_host *host = by_token(world, request->token);
     if (host && host->host.state == HOST_TERMINATED)
@@ -291,6 +293,8 @@ static int run_host(void *ctx, const struct launch_request *request, struct host
                is_new ? "" : " (the same)");
     check_rules(world);
     *ret_host = host->host;
+    if (is_lost)
+        return error_set(err, ERROR_UNAVAILABLE, "Timeout", "no answer in time");
     return end(world, "run", err);
 }
 

@@ -174,7 +174,8 @@ static void test_admitted_again(void **state)
     done(&scene);
 }
 
-/* A launch may go out long after it was admitted: it counts until EC2 answered and a later look can show it. */
+/* A launch may go out long after it was admitted: it counts until EC2 answered and a later look can show it.
+ */
 static void test_launches_under_way(void **state)
 {
     static const enum host_state states[] = {HOST_RUNNING};

@@ -69,6 +69,7 @@ static const struct memory full_memory = {.uid = "01234567-89ab-cdef-0123-456789
                                           .found = FULL_HOST,
                                           .lookups = {HEX64, 3, 4, 5},
                                           .is_token_spent = true,
+                                          .is_unsent = true,
                                           .fetch_failures = 6,
                                           .fetch_not_before_ms = 7,
                                           .fetch_launch_ms = 8,
