@@ -24,6 +24,7 @@ struct ledger_past {
     const char *result;
     const char *instance_id;
     const char *reason;
+    int64_t generation; /* of the spec that EC2 refused; 0: it ended otherwise */
 };
 
 struct ledger_halt {

@@ -17,6 +17,7 @@ static void decode_past(const struct json_reader *reader, struct ledger_past *pa
     past->result = json_read_string(reader, "result", 64);
     past->instance_id = json_read_string(reader, "instanceID", 64);
     past->reason = json_read_string(reader, "reason", 1024);
+    past->generation = json_read_int(reader, "generation", 0, INT64_MAX, 0);
 }
 
 static void decode_ledger(const struct json_reader *status, struct ledger *ledger)

@@ -42,6 +42,8 @@ static void put_past(struct json_writer *writer, const struct ledger_past *past)
     put_text(writer, "result", past->result, 64);
     put_text(writer, "instanceID", past->instance_id, 64);
     put_text(writer, "reason", past->reason, 1024);
+    if (past->generation > 0)
+        json_int(writer, "generation", past->generation);
     json_close_object(writer);
 }
 

@@ -131,6 +131,7 @@ static void walk_past(struct pack *pack, struct ledger_past *past)
     pack_text(pack, &past->result);
     pack_text(pack, &past->instance_id);
     pack_text(pack, &past->reason);
+    PACK(pack, past->generation);
 }
 
 static void walk_ledger(struct pack *pack, struct ledger *ledger)

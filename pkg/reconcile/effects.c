@@ -157,7 +157,10 @@ static int close_attempt(struct pass *pass, const char *result, struct error *er
     fleet_release(pass->fleet, pass->next.status.launch.token);
     if (err->kind == ERROR_DENIED || err->kind == ERROR_INVALID || err->kind == ERROR_ABSENT)
         preflight_cache_forget(pass->preflights, pass_launch_key(pass)); /* RunInstances has the last word */
-    ledger_close(&pass->next.status.launch, result, arena_strdup(&pass->arena, err->text), pass->now.wall_ms);
+    struct ledger *ledger = &pass->next.status.launch;
+    ledger_close(ledger, result, arena_strdup(&pass->arena, err->text), pass->now.wall_ms);
+    if (strcmp(result, "Invalid") == 0)
+        ledger->history[ledger->history_count - 1].generation = pass->want->generation;
     log_warn(&pass->log, "Launch was refused", STR("result", result), STR("error", err->text));
     pass_event(pass, "Warning", is_short ? "CapacityShort" : "LaunchFailed", err->text);
     pass->plan.look_again_ms = 1000;

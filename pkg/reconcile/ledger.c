@@ -139,14 +139,29 @@ bool ledger_is_open(const struct ledger *ledger)
     return ledger->token && !ledger->result && !ledger->instance_id;
 }
 
+static bool is_counted(const struct ledger_past *past, int64_t wall_ms)
+{
+    return past->instance_id && past->started_ms > wall_ms - HOUR_MS;
+}
+
+static void drop_one(struct ledger *ledger, int64_t wall_ms)
+{
+    size_t victim = 0;
+    while (victim < ledger->history_count && is_counted(&ledger->history[victim], wall_ms))
+        victim++;
+    if (victim == ledger->history_count)
+        victim = 0;
+    ledger->history_count--;
+    memmove(ledger->history + victim, ledger->history + victim + 1,
+            sizeof(ledger->history[0]) * (ledger->history_count - victim));
+}
+
 void ledger_close(struct ledger *ledger, const char *result, const char *reason, int64_t wall_ms)
 {
     if (!ledger->token && !ledger->instance_id)
         return;
-    if (ledger->history_count == LEDGER_HISTORY_MAX) {
-        memmove(ledger->history, ledger->history + 1, sizeof(ledger->history[0]) * (LEDGER_HISTORY_MAX - 1));
-        ledger->history_count--;
-    }
+    if (ledger->history_count == LEDGER_HISTORY_MAX)
+        drop_one(ledger, wall_ms);
     ledger->history[ledger->history_count++] = (struct ledger_past){.attempt = ledger->attempt,
                                                                     .token = ledger->token,
                                                                     .subnet_id = ledger->subnet_id,
@@ -211,8 +226,7 @@ int ledger_launches_in_hour(const struct ledger *ledger, int64_t wall_ms)
 {
     int count = ledger->instance_id && ledger->started_ms > wall_ms - HOUR_MS ? 1 : 0;
     for (size_t i = 0; i < ledger->history_count; i++)
-        if (ledger->history[i].instance_id && ledger->history[i].started_ms > wall_ms - HOUR_MS)
-            count++;
+        count += is_counted(&ledger->history[i], wall_ms);
     return count;
 }
 
@@ -223,7 +237,7 @@ int64_t ledger_budget_frees_ms(const struct ledger *ledger, int64_t wall_ms)
         oldest_ms = ledger->started_ms;
     for (size_t i = 0; i < ledger->history_count; i++) {
         const struct ledger_past *past = &ledger->history[i];
-        if (past->instance_id && past->started_ms > since_ms && past->started_ms < oldest_ms)
+        if (is_counted(past, wall_ms) && past->started_ms < oldest_ms)
             oldest_ms = past->started_ms;
     }
     return oldest_ms + HOUR_MS;
@@ -249,13 +263,12 @@ int64_t ledger_not_before_ms(const struct ledger *ledger)
     return last->ended_ms + (wait_ms > 900 * 1000 ? 900 * 1000 : wait_ms);
 }
 
-bool ledger_is_refused(const struct ledger *ledger, const char *hash)
+bool ledger_is_refused(const struct ledger *ledger, int64_t generation)
 {
     if (ledger->token || ledger->instance_id || ledger->history_count == 0)
         return false;
     const struct ledger_past *last = &ledger->history[ledger->history_count - 1];
-    return last->result && strcmp(last->result, "Invalid") == 0 && ledger->hash &&
-           strcmp(ledger->hash, hash) == 0;
+    return last->generation == generation;
 }
 
 static bool same(const char *a, const char *b)

@@ -33,7 +33,8 @@ struct ledger_call {
 void ledger_token(const struct ledger_call *call, char ret_token[SHA256_HEX_SIZE]);
 /* Written, and neither an instance nor an end is known. */
 bool ledger_is_open(const struct ledger *ledger);
-/* Moves the present attempt into the history. No-op without one. */
+/* Moves the present attempt into the history. No-op without one. What makes room in a full history is the oldest
+ * attempt, or, where that one still counts against the launches of an hour, the oldest without an instance. */
 void ledger_close(struct ledger *ledger, const char *result, const char *reason, int64_t wall_ms);
 /* What an attempt is begun with. */
 struct ledger_launch {
@@ -54,8 +55,9 @@ int64_t ledger_budget_frees_ms(const struct ledger *ledger, int64_t wall_ms);
 int ledger_failures(const struct ledger *ledger);
 /* Wall time before which no next attempt is begun; 0 = at once. */
 int64_t ledger_not_before_ms(const struct ledger *ledger);
-/* The last attempt was refused as wrong, for the very spec of that hash: nothing but a change helps. */
-bool ledger_is_refused(const struct ledger *ledger, const char *hash);
+/* EC2 refused the last attempt as wrong, for the very spec of that generation: nothing but a change helps, of
+ * whatever field. */
+bool ledger_is_refused(const struct ledger *ledger, int64_t generation);
 bool ledger_equal(const struct ledger *a, const struct ledger *b);
 
 #endif

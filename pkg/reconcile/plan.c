@@ -67,7 +67,7 @@ const char *plan_problem(const struct plan_input *in)
     if (problem)
         return problem;
     const struct ledger *ledger = &in->want->status.launch;
-    if (ledger_is_refused(ledger, in->hash) && !plan_is_requested(in))
+    if (ledger_is_refused(ledger, in->want->generation) && !plan_is_requested(in))
         return ledger->history[ledger->history_count - 1].reason;
     return NULL;
 }

@@ -181,6 +181,24 @@ static void test_close_and_history(void **state)
     assert_string_equal(ledger.history[7].instance_id, "i");
 }
 
+/* Failures do not push out what the launches of an hour are counted by. */
+static void test_history_keeps_what_counts(void **state)
+{
+    (void)state;
+    struct ledger ledger = {0};
+    for (int i = 1; i <= LEDGER_HISTORY_MAX + 3; i++) {
+        ledger.attempt = i;
+        ledger.token = "t";
+        ledger.instance_id = i % 2 == 1 ? "i" : NULL;
+        ledger.started_ms = i * 1000;
+        ledger_close(&ledger, "Failed", NULL, i * 1000);
+    }
+    assert_int_equal(ledger.history_count, LEDGER_HISTORY_MAX);
+    assert_int_equal(ledger_launches_in_hour(&ledger, 20 * 1000), 6);
+    assert_int_equal(ledger.history[0].attempt, 1);
+    assert_int_equal(ledger.history[7].attempt, LEDGER_HISTORY_MAX + 3);
+}
+
 static void begin(struct ledger *ledger, struct plan_scene *scene, uint32_t short_mask)
 {
     struct ledger_launch launch = {scene->want, &scene->effective, "cluster", short_mask, 1000};
@@ -273,14 +291,13 @@ static void test_is_refused(void **state)
 {
     (void)state;
     struct ledger ledger = after_failures(1, "Invalid");
-    ledger.hash = "h";
-    assert_true(ledger_is_refused(&ledger, "h"));
-    assert_false(ledger_is_refused(&ledger, "other"));
+    ledger.history[0].generation = 3;
+    assert_true(ledger_is_refused(&ledger, 3));
+    assert_false(ledger_is_refused(&ledger, 4));
     ledger.token = "t";
-    assert_false(ledger_is_refused(&ledger, "h"));
+    assert_false(ledger_is_refused(&ledger, 3));
     ledger = after_failures(1, "InsufficientCapacity");
-    ledger.hash = "h";
-    assert_false(ledger_is_refused(&ledger, "h"));
+    assert_false(ledger_is_refused(&ledger, 3));
 }
 
 /* The fence: any of these differences stops a change at EC2. */
@@ -329,11 +346,17 @@ static void test_equal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hash_fields), cmocka_unit_test(test_hash_ignores),
-        cmocka_unit_test(test_policy_hash), cmocka_unit_test(test_token),
-        cmocka_unit_test(test_begin),       cmocka_unit_test(test_close_and_history),
-        cmocka_unit_test(test_back_off),    cmocka_unit_test(test_launches_in_hour),
-        cmocka_unit_test(test_is_refused),  cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_hash_fields),
+        cmocka_unit_test(test_hash_ignores),
+        cmocka_unit_test(test_policy_hash),
+        cmocka_unit_test(test_token),
+        cmocka_unit_test(test_begin),
+        cmocka_unit_test(test_close_and_history),
+        cmocka_unit_test(test_history_keeps_what_counts),
+        cmocka_unit_test(test_back_off),
+        cmocka_unit_test(test_launches_in_hour),
+        cmocka_unit_test(test_is_refused),
+        cmocka_unit_test(test_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

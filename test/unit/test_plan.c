@@ -287,9 +287,10 @@ static void test_stalled(void **state)
     RUN_ALL(cases);
 }
 
-#define REFUSED                                                                                              \
+#define REFUSED(generation)                                                                                  \
     "\"launch\":{\"attempt\":1,\"hash\":\"@HASH\",\"history\":[{\"attempt\":1,\"result\":\"Invalid\","       \
-    "\"reason\":\"InvalidParameterValue\",\"endedAt\":\"2026-01-01T09:00:00Z\"}]}"
+    "\"reason\":\"InvalidParameterValue\",\"generation\":" generation                                        \
+    ",\"endedAt\":\"2026-01-01T09:00:00Z\"}]}"
 #define NO_CAPACITY                                                                                          \
     "\"launch\":{\"attempt\":1,\"hash\":\"@HASH\",\"history\":[{\"attempt\":1,"                              \
     "\"result\":\"InsufficientCapacity\",\"endedAt\":\"2026-01-01T11:59:58Z\"}]}"
@@ -395,12 +396,17 @@ static void test_launching(void **state)
          .row = 9,
          .action = PLAN_RECORD_ATTEMPT},
         {"refused as wrong",
-         {.status = REFUSED, .attempt = ATTEMPT_DEAD},
+         {.status = REFUSED("3"), .attempt = ATTEMPT_DEAD},
          NULL,
          .row = 3,
          .action = PLAN_NONE},
         {"refused, and a reconcile was requested",
-         {.metadata = REQUESTED, .status = REFUSED, .attempt = ATTEMPT_DEAD},
+         {.metadata = REQUESTED, .status = REFUSED("3"), .attempt = ATTEMPT_DEAD},
+         NULL,
+         .row = 9,
+         .action = PLAN_RECORD_ATTEMPT},
+        {"refused, and the spec was changed since, of whatever field",
+         {.status = REFUSED("2"), .attempt = ATTEMPT_DEAD},
          NULL,
          .row = 9,
          .action = PLAN_RECORD_ATTEMPT},

@@ -109,6 +109,10 @@ static void inconclusive(struct plan_scene *scene)
     "\"launch\":{\"attempt\":1,\"hash\":\"@HASH\",\"history\":[{\"attempt\":1,\"result\":\"" result          \
     "\",\"reason\":\"EC2 said so\",\"endedAt\":\"2026-01-01T11:59:58Z\"}]}"
 
+#define REFUSED                                                                                              \
+    "\"launch\":{\"attempt\":1,\"history\":[{\"attempt\":1,\"result\":\"Invalid\","                          \
+    "\"reason\":\"EC2 said so\",\"endedAt\":\"2026-01-01T11:59:58Z\",\"generation\":3}]}"
+
 static const struct status_case cases[] = {
     {"new", {.attempt = ATTEMPT_NONE}, NULL, "Provisioning", "False/Pending", "Reconciling"},
     {"invalid", {.spec = "\"ports\":7"}, NULL, "Failed", "False/Invalid", "Stalled"},
@@ -178,12 +182,7 @@ static const struct status_case cases[] = {
      "Provisioning",
      "False/InsufficientCapacity",
      "Reconciling"},
-    {"refused",
-     {.status = ENDED("Invalid"), .attempt = ATTEMPT_DEAD},
-     NULL,
-     "Failed",
-     "False/Invalid",
-     "Stalled"},
+    {"refused", {.status = REFUSED, .attempt = ATTEMPT_DEAD}, NULL, "Failed", "False/Invalid", "Stalled"},
     {"no budget",
      {.attempt = ATTEMPT_NONE},
      no_budget,
