@@ -33,8 +33,9 @@ struct ledger_call {
 void ledger_token(const struct ledger_call *call, char ret_token[SHA256_HEX_SIZE]);
 /* Written, and neither an instance nor an end is known. */
 bool ledger_is_open(const struct ledger *ledger);
-/* Moves the present attempt into the history. No-op without one. What makes room in a full history is the oldest
- * attempt, or, where that one still counts against the launches of an hour, the oldest without an instance. */
+/* Moves the present attempt into the history. No-op without one. What makes room in a full history is the
+ * oldest attempt, or, where that one still counts against the launches of an hour, the oldest without an
+ * instance. */
 void ledger_close(struct ledger *ledger, const char *result, const char *reason, int64_t wall_ms);
 /* What an attempt is begun with. */
 struct ledger_launch {
