@@ -60,7 +60,7 @@ int effect_stop(struct pass *pass, struct error *err)
 static int replace(struct pass *pass, struct error *err)
 {
     const char *id = pass->want->deployment_id;
-    if (!fleet_reserve(pass->fleet, id, pass->now) ||
+    if (!fleet_admit_successor(pass->fleet, id, pass->now) ||
         (pass->plan.is_repair && !fleet_admit_repair(pass->fleet, id, pass->now))) {
         fleet_release(pass->fleet, id);
         pass->wait_ms = PASS_WAIT_MS; /* others were quicker; the next pass sees and says it */

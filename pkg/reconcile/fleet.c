@@ -22,7 +22,7 @@ struct fleet {
     struct store *store;
     struct inventory *inventory;
     pthread_mutex_t mutex;
-    struct hmap launches; /* token, or the deployment id that one is reserved for -> struct launch */
+    struct hmap launches; /* token, or the deployment id of one that is ahead -> struct launch */
     struct hmap repairs;  /* deployment id -> int64_t, monotonic */
     int64_t scanned_ms;   /* monotonic; 0 = never */
 };
@@ -49,30 +49,26 @@ struct fleet *fleet_free(struct fleet *fleet)
     return NULL;
 }
 
-static void note(struct fleet *fleet, const char *token, const struct launch *launch)
+static void note(struct fleet *fleet, const char *key, const struct launch *launch)
 {
-    if (!token)
-        return;
-    struct launch *known = hmap_get(&fleet->launches, token);
-    if (known && known->answered_ms == NOT_ANSWERED)
-        known->answered_ms = launch->answered_ms;
-    if (known)
+    if (hmap_get(&fleet->launches, key))
         return;
     struct launch *copy = mem_alloc(sizeof(*copy));
     *copy = *launch;
-    hmap_set(&fleet->launches, token, copy);
+    hmap_set(&fleet->launches, key, copy);
 }
 
-/* An open attempt needs no other admission to become a launch, whichever process wrote it. */
-static void note_ledger(struct fleet *fleet, const struct ledger *ledger, int64_t since_ms)
+static void note_object(struct fleet *fleet, const struct teedeployment *object, int64_t since_ms)
 {
-    if ((ledger->instance_id || ledger_is_open(ledger)) && ledger->started_ms > since_ms)
-        note(fleet, ledger->token,
-             &(struct launch){.started_ms = ledger->started_ms,
-                              .answered_ms = ledger->instance_id ? 0 : NOT_ANSWERED});
+    const struct ledger *ledger = &object->status.launch;
+    if (ledger_is_open(ledger) && ledger->started_ms > since_ms)
+        note(fleet, object->deployment_id,
+             &(struct launch){.started_ms = ledger->started_ms, .answered_ms = NOT_ANSWERED});
+    if (ledger->instance_id && ledger->token && ledger->started_ms > since_ms)
+        note(fleet, ledger->token, &(struct launch){.started_ms = ledger->started_ms});
     for (size_t i = 0; i < ledger->history_count; i++) {
         const struct ledger_past *past = &ledger->history[i];
-        if (past->instance_id && past->started_ms > since_ms)
+        if (past->instance_id && past->token && past->started_ms > since_ms)
             note(fleet, past->token, &(struct launch){.started_ms = past->started_ms});
     }
 }
@@ -87,7 +83,7 @@ static void scan_key(void *ctx, const char *key)
     const struct scan *scan = ctx;
     struct teedeployment *object = store_get(scan->fleet->store, key);
     if (object)
-        note_ledger(scan->fleet, &object->status.launch, scan->since_ms);
+        note_object(scan->fleet, object, scan->since_ms);
     teedeployment_unref(object);
 }
 
@@ -174,44 +170,38 @@ void fleet_look(struct fleet *fleet, const char *deployment_id, struct moment no
     *ret_view = look(fleet, deployment_id, now);
 }
 
-bool fleet_admit(struct fleet *fleet, const char *token, const char *deployment_id, struct moment now)
+static bool admit(struct fleet *fleet, const char *deployment_id, bool is_successor, struct moment now)
 {
     LOCK_SCOPE(&fleet->mutex);
-    if (hmap_get(&fleet->launches, token)) /* the ledger's entry could not be written, and is tried again */
-        return true;
     struct fleet_view view = look(fleet, deployment_id, now);
-    if (view.is_spent || view.is_full)
-        return false;
-    free(hmap_remove(&fleet->launches, deployment_id));
-    note(fleet, token, &(struct launch){.started_ms = now.wall_ms, .answered_ms = NOT_ANSWERED});
-    return true;
-}
-
-/* Its host makes room for it, so that the number of instances is no hindrance. */
-bool fleet_reserve(struct fleet *fleet, const char *deployment_id, struct moment now)
-{
-    LOCK_SCOPE(&fleet->mutex);
-    if (hmap_get(&fleet->launches, deployment_id))
-        return true;
-    if (look(fleet, deployment_id, now).is_spent)
+    if (view.is_spent || (view.is_full && !is_successor))
         return false;
     note(fleet, deployment_id, &(struct launch){.started_ms = now.wall_ms, .answered_ms = NOT_ANSWERED});
     return true;
 }
 
-void fleet_note_launched(struct fleet *fleet, const char *token, int64_t mono_ms)
+bool fleet_admit(struct fleet *fleet, const char *deployment_id, struct moment now)
 {
-    LOCK_SCOPE(&fleet->mutex);
-    struct launch *launch = hmap_get(&fleet->launches, token);
-    if (launch)
-        launch->answered_ms = mono_ms;
+    return admit(fleet, deployment_id, false, now);
 }
 
-void fleet_release(struct fleet *fleet, const char *token_or_id)
+bool fleet_admit_successor(struct fleet *fleet, const char *deployment_id, struct moment now)
+{
+    return admit(fleet, deployment_id, true, now);
+}
+
+void fleet_note_launched(struct fleet *fleet, const char *deployment_id, const char *token, struct moment now)
 {
     LOCK_SCOPE(&fleet->mutex);
-    if (token_or_id)
-        free(hmap_remove(&fleet->launches, token_or_id));
+    free(hmap_remove(&fleet->launches, deployment_id));
+    if (token)
+        note(fleet, token, &(struct launch){.started_ms = now.wall_ms, .answered_ms = now.mono_ms});
+}
+
+void fleet_release(struct fleet *fleet, const char *deployment_id)
+{
+    LOCK_SCOPE(&fleet->mutex);
+    free(hmap_remove(&fleet->launches, deployment_id));
 }
 
 bool fleet_admit_repair(struct fleet *fleet, const char *deployment_id, struct moment now)

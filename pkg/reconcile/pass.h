@@ -42,6 +42,11 @@ enum { PASS_WAIT_MS = 1000 };
 
 /* The effect of pass->plan; changes pass->next and pass->memory accordingly. */
 MUST_CHECK int effect_run(struct pass *pass, struct error *err);
+/* PLAN_RECORD_ATTEMPT, PLAN_RUN, PLAN_LOOK_UP and PLAN_FIND_ADOPTABLE. */
+MUST_CHECK int effect_record_attempt(struct pass *pass, struct error *err);
+MUST_CHECK int effect_run_host(struct pass *pass, struct error *err);
+MUST_CHECK int effect_look_up(struct pass *pass, struct error *err);
+MUST_CHECK int effect_adopt(struct pass *pass, struct error *err);
 /* PLAN_PREFLIGHT. */
 MUST_CHECK int effect_preflight(struct pass *pass, struct error *err);
 /* Start, stop and terminate of the plan's host. */

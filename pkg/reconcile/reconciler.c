@@ -177,6 +177,8 @@ static void note_host(struct pass *pass)
         return;
     if (ledger->instance_id)
         ledger_close(ledger, "Terminated", NULL, pass->now.wall_ms);
+    fleet_note_launched(pass->fleet, pass->want->deployment_id, ledger->token,
+                        moment_now(pass->options->clock));
     ledger->instance_id = arena_strdup(&pass->arena, host->id);
     ledger->result = "Launched";
     if (ledger->started_ms == 0)

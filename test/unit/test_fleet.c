@@ -49,9 +49,9 @@ static void later(struct scene *scene, int64_t ms)
     scene->now.mono_ms += ms;
 }
 
-static bool admit(struct scene *scene, const char *token)
+static bool admit(struct scene *scene, const char *deployment_id)
 {
-    return fleet_admit(scene->fleet, token, "nitro-x", scene->now);
+    return fleet_admit(scene->fleet, deployment_id, scene->now);
 }
 
 static struct fleet_view look(struct scene *scene)
@@ -99,25 +99,25 @@ static void test_launches_of_an_hour(void **state)
     struct scene scene;
     (void)state;
     init(&scene, 2, 0);
-    assert_true(admit(&scene, "t1"));
+    assert_true(admit(&scene, "d1"));
+    fleet_note_launched(scene.fleet, "d1", "t1", scene.now);
     later(&scene, 60 * 1000);
-    assert_true(admit(&scene, "t2"));
-    assert_false(admit(&scene, "t3"));
+    assert_true(admit(&scene, "d1"));
+    assert_false(admit(&scene, "d3"));
     struct fleet_view view = look(&scene);
     assert_true(view.is_spent);
     assert_false(view.is_full);
     assert_int_equal(view.launches_in_hour, 2);
     assert_int_equal(view.next_launch_ms, noon_ms + HOUR_MS);
     later(&scene, HOUR_MS - 60 * 1000 - 1);
-    assert_false(admit(&scene, "t3"));
+    assert_false(admit(&scene, "d3"));
     later(&scene, 1);
-    assert_true(admit(&scene, "t3"));
-    assert_false(admit(&scene, "t4"));
+    assert_true(admit(&scene, "d3"));
+    assert_false(admit(&scene, "d4"));
     /* One that EC2 refused costs nothing. */
-    fleet_release(scene.fleet, "t3");
-    assert_true(admit(&scene, "t4"));
+    fleet_release(scene.fleet, "d3");
+    assert_true(admit(&scene, "d4"));
     fleet_release(scene.fleet, "never admitted");
-    fleet_release(scene.fleet, NULL);
     done(&scene);
 }
 
@@ -149,28 +149,34 @@ static void test_nothing_counts_twice(void **state)
     struct scene scene;
     (void)state;
     init(&scene, 10, 0);
-    assert_true(admit(&scene, "t1"));
-    put(&scene, "a",
-        "{\"attempt\":1,\"token\":\"t1\",\"startedAt\":\"2026-01-01T12:00:00Z\",\"instanceID\":\"i-1\"}");
+    assert_true(admit(&scene, "nitro-u-a"));
+    put(&scene, "a", "{\"attempt\":1,\"token\":\"t1\",\"startedAt\":\"2026-01-01T12:00:00Z\"}");
     put(&scene, "b",
         "{\"attempt\":1,\"token\":\"t2\",\"startedAt\":\"2026-01-01T12:00:00Z\",\"instanceID\":\"i-2\"}");
     assert_int_equal(look(&scene).launches_in_hour, 1); /* read at most each minute */
     later(&scene, 60 * 1000);
     assert_int_equal(look(&scene).launches_in_hour, 2);
+    fleet_note_launched(scene.fleet, "nitro-u-a", "t1", scene.now);
+    put(&scene, "a",
+        "{\"attempt\":1,\"token\":\"t1\",\"startedAt\":\"2026-01-01T12:00:00Z\",\"instanceID\":\"i-1\"}");
     later(&scene, 60 * 1000);
     assert_int_equal(look(&scene).launches_in_hour, 2);
     done(&scene);
 }
 
-/* The status that was to hold the entry could not be written: the same launch asks again. */
-static void test_admitted_again(void **state)
+/* The status that was to hold the entry could not be written: its own place is in nobody's way but others'.
+ */
+static void test_own_place(void **state)
 {
     struct scene scene;
+    struct fleet_view own;
     (void)state;
-    init(&scene, 1, 0);
-    assert_true(admit(&scene, "t1"));
-    assert_true(admit(&scene, "t1"));
-    assert_false(admit(&scene, "t2"));
+    init(&scene, 1, 1);
+    assert_true(admit(&scene, "d1"));
+    fleet_look(scene.fleet, "d1", scene.now, &own);
+    assert_true(!own.is_spent && !own.is_full && look(&scene).is_spent && look(&scene).is_full);
+    assert_true(admit(&scene, "d1"));
+    assert_false(admit(&scene, "d2"));
     done(&scene);
 }
 
@@ -182,26 +188,26 @@ static void test_launches_under_way(void **state)
     struct scene scene;
     (void)state;
     init(&scene, 100, 2);
-    assert_true(admit(&scene, "t1"));
-    assert_true(admit(&scene, "t2"));
+    assert_true(admit(&scene, "d1"));
+    assert_true(admit(&scene, "d2"));
     later(&scene, 10 * 60 * 1000);
     list_hosts(&scene, NULL, 0);
     assert_int_equal(look(&scene).instances, 2);
-    assert_false(admit(&scene, "t3"));
+    assert_false(admit(&scene, "d3"));
     later(&scene, 10);
-    fleet_note_launched(scene.fleet, "t1", scene.now.mono_ms);
+    fleet_note_launched(scene.fleet, "d1", "t1", scene.now);
     assert_int_equal(look(&scene).instances, 2);
     later(&scene, 10);
     list_hosts(&scene, states, 1);
     assert_int_equal(look(&scene).instances, 2);
-    fleet_release(scene.fleet, "t2");
+    fleet_release(scene.fleet, "d2");
     assert_int_equal(look(&scene).instances, 1);
-    assert_true(admit(&scene, "t3"));
+    assert_true(admit(&scene, "d3"));
     done(&scene);
 }
 
-/* No more hosts are ended for new ones than may be launched; the room for a successor is its own. */
-static void test_reserved(void **state)
+/* No more hosts are ended for new ones than may be launched; the place of a successor is its own. */
+static void test_successors(void **state)
 {
     static const enum host_state states[] = {HOST_RUNNING, HOST_RUNNING};
     struct scene scene;
@@ -209,18 +215,15 @@ static void test_reserved(void **state)
     init(&scene, 2, 2);
     list_hosts(&scene, states, 2);
     later(&scene, 10);
-    assert_true(fleet_reserve(scene.fleet, "d0", scene.now));
-    assert_true(fleet_reserve(scene.fleet, "d0", scene.now));
-    assert_true(fleet_reserve(scene.fleet, "d1", scene.now));
-    assert_false(fleet_reserve(scene.fleet, "d2", scene.now));
-    struct fleet_view own;
-    fleet_look(scene.fleet, "d0", scene.now, &own);
-    assert_true(look(&scene).is_spent && !own.is_spent);
-    assert_false(fleet_admit(scene.fleet, "t0", "d0", scene.now)); /* its host is there yet */
+    assert_true(fleet_admit_successor(scene.fleet, "d0", scene.now));
+    assert_true(fleet_admit_successor(scene.fleet, "d0", scene.now));
+    assert_true(fleet_admit_successor(scene.fleet, "d1", scene.now));
+    assert_false(fleet_admit_successor(scene.fleet, "d2", scene.now));
+    assert_false(admit(&scene, "d0")); /* its host is there yet */
     fleet_release(scene.fleet, "d1");
     list_hosts(&scene, states, 1);
-    assert_false(fleet_admit(scene.fleet, "t9", "d9", scene.now));
-    assert_true(fleet_admit(scene.fleet, "t0", "d0", scene.now));
+    assert_false(admit(&scene, "d9"));
+    assert_true(admit(&scene, "d0"));
     assert_int_equal(look(&scene).launches_in_hour, 1);
     done(&scene);
 }
@@ -235,18 +238,17 @@ static void test_instances(void **state)
     list_hosts(&scene, states, ARRAY_LEN(states));
     assert_int_equal(look(&scene).instances, 3);
     later(&scene, 10);
-    assert_true(admit(&scene, "t1"));
+    assert_true(admit(&scene, "d8"));
+    fleet_note_launched(scene.fleet, "d8", "t8", scene.now);
     struct fleet_view view = look(&scene);
     assert_int_equal(view.instances, 4); /* no look at EC2 has shown it yet */
     assert_true(view.is_full);
     assert_false(view.is_spent);
-    assert_false(admit(&scene, "t2"));
-    later(&scene, 10);
-    fleet_note_launched(scene.fleet, "t1", scene.now.mono_ms);
+    assert_false(admit(&scene, "d9"));
     later(&scene, 10);
     list_hosts(&scene, states, 2);
     assert_int_equal(look(&scene).instances, 2);
-    assert_true(admit(&scene, "t2"));
+    assert_true(admit(&scene, "d9"));
     done(&scene);
 }
 
@@ -281,9 +283,9 @@ int main(void)
         cmocka_unit_test(test_launches_of_an_hour),
         cmocka_unit_test(test_ledgers_are_read),
         cmocka_unit_test(test_nothing_counts_twice),
-        cmocka_unit_test(test_admitted_again),
+        cmocka_unit_test(test_own_place),
         cmocka_unit_test(test_launches_under_way),
-        cmocka_unit_test(test_reserved),
+        cmocka_unit_test(test_successors),
         cmocka_unit_test(test_instances),
         cmocka_unit_test(test_repairs),
     };
