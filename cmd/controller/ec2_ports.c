@@ -50,6 +50,9 @@ static void host_from(const struct ec2_instance *instance, struct host *host)
     const char *name_space = ec2_instance_tag(instance, "tee-namespace");
     const char *name = ec2_instance_tag(instance, "tee-name");
     host->name_digest = identity_digest(name_space ? name_space : "", name ? name : "");
+    host->namespace_digest = name_space ? identity_text_digest(name_space) : 0;
+    const char *title = ec2_instance_tag(instance, "Name");
+    host->title_digest = title ? identity_text_digest(title) : 0;
     host->group_digest = instance->security_group_count == 0
                              ? 0
                              : drift_group_digest((const char *const *)instance->security_group_ids,
@@ -57,7 +60,8 @@ static void host_from(const struct ec2_instance *instance, struct host *host)
     host->are_tags_told = instance->tag_count + instance->other_tag_count > 0;
     host->tag_count = (int)instance->other_tag_count;
     memcpy(host->tag_digests, instance->other_tags, sizeof(host->tag_digests));
-    host->is_retained = ec2_instance_tag(instance, "tee-retained") != NULL;
+    const char *retained = ec2_instance_tag(instance, "tee-retained");
+    host->is_retained = retained && strcmp(retained, "false") != 0; /* adoption says so */
     host->is_spot = instance->lifecycle && strcmp(instance->lifecycle, "spot") == 0;
 }
 

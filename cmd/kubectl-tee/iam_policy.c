@@ -158,7 +158,7 @@ static void put_identity(struct policy *policy)
     put_cluster(policy, "ec2:ResourceTag/" CLUSTER_TAG);
     put_cluster(policy, "aws:RequestTag/" CLUSTER_TAG);
     json_close_object(&policy->json);
-    put_tag_keys(policy, LIST("tee-cluster-id", "tee-deployment-id", "tee-name", "tee-namespace"));
+    put_tag_keys(policy, LIST("Name", "tee-cluster-id", "tee-deployment-id", "tee-name", "tee-namespace"));
     json_close_object(&policy->json);
     close_statement(policy);
 }
@@ -185,7 +185,8 @@ static void put_adoption(struct policy *policy, const char *sid, const char *con
     json_open_object(&policy->json, "StringEquals");
     put_cluster(policy, "aws:RequestTag/" CLUSTER_TAG);
     json_close_object(&policy->json);
-    put_tag_keys(policy, LIST("tee-cluster-id", "tee-deployment-id", "tee-name", "tee-namespace"));
+    put_tag_keys(policy, LIST("Name", "tee-cluster-id", "tee-deployment-id", "tee-name", "tee-namespace",
+                              "tee-retained"));
     json_open_object(&policy->json, "Null");
     for (size_t i = 0; found_by[i]; i++)
         json_text(&policy->json, found_by[i], "false");

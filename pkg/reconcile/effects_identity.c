@@ -2,14 +2,20 @@
 #include "reconcile/identity.h"
 #include "reconcile/pass.h"
 
-int pass_tag_identity(struct pass *pass, const char *id, struct error *err)
+#include <stdio.h>
+
+int pass_tag_identity(struct pass *pass, const struct host *host, struct error *err)
 {
     const struct ports *ports = pass->options->ports;
+    char id[HOST_ID_SIZE];
+    snprintf(id, sizeof(id), "%s", host->id);
     const struct tee_tag tags[] = {
+        {"Name", arena_printf(&pass->arena, "tee-%s", pass->want->deployment_id)},
         {"tee-deployment-id", pass->want->deployment_id},
         {"tee-cluster-id", pass->options->config->cluster_id},
         {"tee-namespace", pass->want->name_space},
         {"tee-name", pass->want->name},
+        {host->is_retained ? "tee-retained" : NULL, "false"},
         {NULL, NULL},
     };
     if (ports->tag_host(ports->ctx, id, tags, err) < 0)
@@ -29,7 +35,7 @@ int effect_restore_identity(struct pass *pass, struct error *err)
     pass->memory->identity_tried_ms = pass->now.mono_ms;
     pass->plan.look_again_ms = 1000;
     struct error refused = {0};
-    if (pass_tag_identity(pass, host.id, &refused) == 0) {
+    if (pass_tag_identity(pass, &host, &refused) == 0) {
         pass_event(pass, "Warning", "IdentityRestored",
                    arena_printf(&pass->arena, "Tags of instance %s were edited and are put back: %s", host.id,
                                 keys));

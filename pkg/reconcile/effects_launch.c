@@ -123,7 +123,7 @@ static int refuse_id(struct pass *pass, const char *instance_id)
 static bool is_taken(const struct pass *pass, const struct host *host)
 {
     return host->name_digest != 0 && host->name_digest != identity_digest("", "") &&
-           identity_is_of_unseen(pass->options->config, pass->want, host);
+           identity_is_of_another(pass->options->config, pass->want, host);
 }
 
 int effect_run_host(struct pass *pass, struct error *err)
@@ -168,10 +168,12 @@ static bool has_our_token(const struct pass *pass, const struct host *host)
 /* A host that names another cluster is that one's, whatever a restored status says; adoption takes it. */
 static bool is_for_us(const struct pass *pass, enum find_by by, const struct host *host)
 {
-    if (identity_is_of_unseen(pass->options->config, pass->want, host))
+    if (by == FIND_FOR_ADOPTION)
+        return identity_is_adoptable(pass->options->config, pass->want, host);
+    if (identity_is_of_another(pass->options->config, pass->want, host))
         return false;
-    return by == FIND_FOR_ADOPTION || !host->cluster_id[0] ||
-           strcmp(host->cluster_id, pass->options->config->cluster_id) == 0 || has_our_token(pass, host);
+    return !host->cluster_id[0] || strcmp(host->cluster_id, pass->options->config->cluster_id) == 0 ||
+           has_our_token(pass, host);
 }
 
 /* EC2 shows a terminated host for an hour: one of an earlier attempt says nothing of this one. */
@@ -180,6 +182,12 @@ static bool is_past(const struct ledger *ledger, const struct host *host)
     bool is_named = ledger->instance_id && strcmp(ledger->instance_id, host->id) == 0;
     bool has_token = ledger->token && strcmp(ledger->token, host->token) == 0;
     return !host_is_live(host) && !is_named && !has_token;
+}
+
+/* Alive before dead, then the older. */
+static bool is_better(const struct host *a, const struct host *b)
+{
+    return host_is_live(a) != host_is_live(b) ? host_is_live(a) : a->launch_ms < b->launch_ms;
 }
 
 struct find_result {
@@ -198,10 +206,10 @@ static int find_one(struct pass *pass, enum find_by by, const char *value, struc
     if (pass->options->ports->find_hosts(pass->options->ports->ctx, &request, hosts, &count, err) < 0)
         return error_wrap(err, "looking up '%s'", value);
     for (size_t i = 0; i < count; i++) {
-        if (is_taken(pass, &hosts[i]))
+        if (by != FIND_FOR_ADOPTION && is_taken(pass, &hosts[i]))
             snprintf(ret_result->taken_id, sizeof(ret_result->taken_id), "%s", hosts[i].id);
         else if (is_for_us(pass, by, &hosts[i]) && !is_past(&pass->want->status.launch, &hosts[i]) &&
-                 (!ret_result->found || host_is_live(&hosts[i]))) {
+                 (!ret_result->found || is_better(&hosts[i], &pass->memory->found))) {
             remember_found(pass, &hosts[i]);
             ret_result->found = true;
         }
@@ -236,9 +244,10 @@ int effect_look_up(struct pass *pass, struct error *err)
 static int take_over(struct pass *pass, const struct host *host, struct error *err)
 {
     if (strcmp(host->cluster_id, pass->options->config->cluster_id) == 0 &&
-        strcmp(host->deployment_id, pass->want->deployment_id) == 0)
+        strcmp(host->deployment_id, pass->want->deployment_id) == 0 &&
+        !identity_is_of_another(pass->options->config, pass->want, host))
         return 0;
-    return pass_tag_identity(pass, host->id, err);
+    return pass_tag_identity(pass, host, err);
 }
 
 int effect_adopt(struct pass *pass, struct error *err)
@@ -248,9 +257,10 @@ int effect_adopt(struct pass *pass, struct error *err)
     struct find_result result = {0};
     if (find_one(pass, FIND_FOR_ADOPTION, pass->want->deployment_id, &result, err) < 0)
         return -1;
-    pass->memory->adoption_looked_ms = pass->now.mono_ms;
+    bool is_found = result.found && host_is_live(&pass->memory->found);
+    lookups_note(&pass->memory->lookups, ADOPTION_SUBJECT, is_found, pass->now.mono_ms);
     pass->plan.look_again_ms = 1000;
-    if (!result.found || !host_is_live(&pass->memory->found)) {
+    if (!is_found) {
         pass->memory->found.id[0] = '\0';
         return 0;
     }

@@ -12,14 +12,38 @@ uint32_t identity_digest(const char *name_space, const char *name)
     return hash ? hash : 1;
 }
 
-bool identity_is_of_unseen(const struct reconcile_config *config, const struct teedeployment *want,
+uint32_t identity_text_digest(const char *text)
+{
+    uint32_t hash = fnv32(FNV32_START, text);
+    return hash ? hash : 1;
+}
+
+static bool is_equal(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
+bool identity_is_of_another(const struct reconcile_config *config, const struct teedeployment *want,
+                            const struct host *host)
+{
+    const struct ledger *ledger = &want->status.launch;
+    bool is_told = host->name_digest != 0 && host->name_digest != identity_digest("", "");
+    bool has_our_name = host->name_digest == identity_digest(want->name_space, want->name);
+    if (is_equal(ledger->instance_id, host->id) || !is_equal(host->cluster_id, config->cluster_id))
+        return false;
+    if (!has_our_name && (is_told || config->is_partial))
+        return true;
+    return host->is_retained && !is_equal(ledger->token, host->token);
+}
+
+bool identity_is_adoptable(const struct reconcile_config *config, const struct teedeployment *want,
                            const struct host *host)
 {
-    const char *known_id = want->status.launch.instance_id;
-    if (!config || !config->is_partial || strcmp(host->cluster_id, config->cluster_id) != 0)
+    bool is_of_cluster = is_equal(host->cluster_id, config->cluster_id);
+    if (config->is_partial && is_of_cluster &&
+        host->name_digest != identity_digest(want->name_space, want->name))
         return false;
-    return host->name_digest != identity_digest(want->name_space, want->name) &&
-           !(known_id && strcmp(known_id, host->id) == 0);
+    return host->namespace_digest == 0 || host->namespace_digest == identity_text_digest(want->name_space);
 }
 
 static void add_key(char *keys, const char *key)
@@ -42,6 +66,10 @@ bool identity_is_edited(const struct plan_input *in, const struct host *host,
         add_key(ret_keys, "tee-cluster-id");
     if (strcmp(host->deployment_id, want->deployment_id) != 0)
         add_key(ret_keys, "tee-deployment-id");
+    char title[80];
+    snprintf(title, sizeof(title), "tee-%s", want->deployment_id);
+    if (host->title_digest != 0 && host->title_digest != identity_text_digest(title))
+        add_key(ret_keys, "Name");
     if (host->name_digest != 0 && host->name_digest != identity_digest(want->name_space, want->name))
         add_key(ret_keys, "tee-namespace or tee-name");
     return ret_keys[0] != '\0';

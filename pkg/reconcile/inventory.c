@@ -180,6 +180,7 @@ static bool hosts_equal(const struct host *a, const struct host *b)
            strcmp(a->public_ip, b->public_ip) == 0 && a->launch_ms == b->launch_ms &&
            strcmp(a->deployment_id, b->deployment_id) == 0 && strcmp(a->launch_hash, b->launch_hash) == 0 &&
            strcmp(a->cluster_id, b->cluster_id) == 0 && a->name_digest == b->name_digest &&
+           a->namespace_digest == b->namespace_digest && a->title_digest == b->title_digest &&
            a->group_digest == b->group_digest && a->are_tags_told == b->are_tags_told &&
            a->tag_count == b->tag_count &&
            memcmp(a->tag_digests, b->tag_digests, sizeof(a->tag_digests)) == 0 &&
@@ -425,9 +426,11 @@ size_t inventory_find(struct inventory *inventory, const char *deployment_id, st
 {
     LOCK_SCOPE(&inventory->mutex);
     size_t count = 0;
-    for (const struct entry *entry = hmap_get(&inventory->by_deployment, deployment_id); entry && count < max;
-         entry = entry->next)
-        host_unpack(entry->packed, &ret_hosts[count++]);
+    const struct entry *first = hmap_get(&inventory->by_deployment, deployment_id);
+    for (int is_live = 1; is_live >= 0; is_live--)
+        for (const struct entry *entry = first; entry && count < max; entry = entry->next)
+            if (entry->is_live == (is_live == 1))
+                host_unpack(entry->packed, &ret_hosts[count++]);
     return count;
 }
 

@@ -52,7 +52,7 @@ int64_t inventory_completed_ms(struct inventory *inventory);
 size_t inventory_count(struct inventory *inventory);
 /* Those of the last complete pass that were alive, less those that were seen to end since. */
 size_t inventory_count_live(struct inventory *inventory);
-/* Up to max hosts that carry the deployment id. */
+/* Up to max hosts that carry the deployment id, the live ones first. */
 size_t inventory_find(struct inventory *inventory, const char *deployment_id, struct host *ret_hosts,
                       size_t max);
 bool inventory_get(struct inventory *inventory, const char *id, struct host *ret_host);

@@ -25,7 +25,7 @@ void lookups_note(struct lookups *lookups, const char *subject, bool found, int6
         lookups->first_empty_ms = mono_ms;
 }
 
-static bool is_proven_absent(const struct lookups *lookups, const char *subject)
+bool lookups_prove_absence(const struct lookups *lookups, const char *subject)
 {
     return strcmp(lookups->subject, subject) == 0 && lookups->empty_count >= 2 &&
            lookups->last_ms - lookups->first_empty_ms >= PROOF_SPACING_MS;
@@ -99,7 +99,7 @@ static const struct host *find_attempt_host(const struct ledger *ledger, const s
 static bool is_attempt_absent(const struct observe_input *in, const char *subject)
 {
     bool is_old = in->now.wall_ms - in->want->status.launch.started_ms > ATTEMPT_GRACE_MS;
-    return is_old && is_proven_absent(&in->memory->lookups, subject);
+    return is_old && lookups_prove_absence(&in->memory->lookups, subject);
 }
 
 static enum attempt_state judge_attempt(const struct observe_input *in, const struct observed *seen)
@@ -118,13 +118,22 @@ static enum attempt_state judge_attempt(const struct observe_input *in, const st
     return ledger->instance_id || ledger->history_count > 0 ? ATTEMPT_DEAD : ATTEMPT_NONE;
 }
 
-static void drop_unseen(const struct observe_input *in, struct observed *seen)
+/* The ledger's own first: a deployment id may have had more hosts than are looked at. */
+static void add_listed(const struct observe_input *in, struct observed *seen)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < seen->host_count; i++)
-        if (!identity_is_of_unseen(in->config, in->want, &seen->hosts[i]))
-            seen->hosts[kept++] = seen->hosts[i];
-    seen->host_count = kept;
+    struct host listed[HOSTS_MAX];
+    const char *known_id = in->want->status.launch.instance_id;
+    if (known_id && inventory_get(in->inventory, known_id, &listed[0]))
+        add_host(seen, &listed[0]);
+    if (!seen->is_owner) /* what carries the id is the owner's */
+        return;
+    size_t count = inventory_find(in->inventory, in->want->deployment_id, listed, HOSTS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (!identity_is_of_another(in->config, in->want, &listed[i]))
+            add_host(seen, &listed[i]);
+        else if (host_is_live(&listed[i]))
+            seen->foreign_host = arena_strdup(in->arena, listed[i].id);
+    }
 }
 
 /* A host that we changed, and that no look at EC2 has brought since. */
@@ -153,12 +162,7 @@ void observe(const struct observe_input *in, struct observed *ret_seen)
     seen->owner = arena_strdup(in->arena, owner);
     seen->lacks_room = store_is_refused(in->store, in->want->key);
     seen->is_owner = !owner || strcmp(owner, in->want->key) == 0;
-    if (seen->is_owner) /* else what carries the id is the owner's */
-        seen->host_count = inventory_find(in->inventory, in->want->deployment_id, seen->hosts, HOSTS_MAX);
-    drop_unseen(in, seen);
-    struct host named;
-    if (ledger->instance_id && inventory_get(in->inventory, ledger->instance_id, &named))
-        add_host(seen, &named);
+    add_listed(in, seen);
     add_found(memory, in->inventory, in->now, seen);
     seen->is_inventory_fresh = !is_any_awaited(in->inventory, ledger, seen);
     sort_hosts(ledger, seen);

@@ -14,8 +14,8 @@
 struct observe_input {
     struct store *store;
     struct inventory *inventory;
-    const struct reconcile_config *config; /* NULL: all objects are seen */
-    struct fleet *fleet;                   /* NULL: no limits are looked at */
+    const struct reconcile_config *config;
+    struct fleet *fleet; /* NULL: no limits are looked at */
     const struct teedeployment *want;
     struct memory *memory;
     struct moment now;
@@ -25,5 +25,7 @@ struct observe_input {
 void observe(const struct observe_input *in, struct observed *ret_seen);
 /* Notes a look-up that found nothing, or (found) one that did. */
 void lookups_note(struct lookups *lookups, const char *subject, bool found, int64_t mono_ms);
+/* Two empty ones of the subject in a row, at least a minute apart. */
+bool lookups_prove_absence(const struct lookups *lookups, const char *subject);
 
 #endif

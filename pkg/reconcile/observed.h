@@ -1,62 +1,20 @@
 /* observed: what we believe about the outside world for one key.
  *
- * Model: a struct host is one EC2 instance as EC2 last said. A struct memory is what one process remembers
- * about one key between two passes; losing it (a restart) costs time, never correctness: what must survive is
- * the ledger in the object's status. A struct observed is both, put together for one call of plan_next(),
- * with the age of what is believed turned into yes or no. Threads: a memory belongs to the worker that has
- * the key.   Ownership: plain values. Limits: HOSTS_MAX hosts per deployment id are looked at.   Errors:
- * none. */
+ * Model: a struct memory is what one process remembers about one key between two passes; losing it (a
+ * restart) costs time, never correctness: what must survive is the ledger in the object's status. A struct
+ * observed is that and the hosts, put together for one plan_next(), with the age of what is believed turned
+ * into yes or no. Threads: a memory belongs to the worker that has the key.   Ownership: plain values.
+ * Limits: HOSTS_MAX hosts per deployment id are looked at.   Errors: none. */
 #ifndef TEE_RECONCILE_OBSERVED_H
 #define TEE_RECONCILE_OBSERVED_H
 
 #include "api/teedeployment.h"
+#include "reconcile/host.h"
 #include "reconcile/preflight.h"
 
-enum { HOSTS_MAX = 8, HOST_ID_SIZE = 32, HOST_TAGS_MAX = 50 };
-
-enum host_state {
-    HOST_PENDING,
-    HOST_RUNNING,
-    HOST_STOPPING,
-    HOST_STOPPED,
-    HOST_SHUTTING_DOWN,
-    HOST_TERMINATED
-};
-
-enum host_ailment { HOST_WELL, HOST_IMPAIRED, HOST_RETIRING };
-
-/* What EC2's status checks and scheduled events say; see health.h. */
-struct host_health {
-    enum host_ailment ailment;
-    int64_t event_ms;      /* HOST_RETIRING: wall, not before */
-    int64_t since_ms;      /* monotonic: when we first saw the ailment */
-    int64_t since_wall_ms; /* the same */
-};
-
-struct host {
-    char id[HOST_ID_SIZE];
-    enum host_state state;
-    char image_id[32];
-    char type[32];
-    char zone[32];
-    char subnet_id[32];
-    char private_ip[16];
-    char public_ip[16];
-    int64_t launch_ms;      /* EC2's launchTime: moves at each start */
-    char token[65];         /* clientToken */
-    char deployment_id[64]; /* tag tee-deployment-id */
-    char cluster_id[64];    /* tag tee-cluster-id */
-    char launch_hash[80];   /* tag tee-launch-hash: v<hashVersion>-<hash> */
-    uint32_t name_digest;   /* of the tags tee-namespace and tee-name, identity.h; 0 = not told */
-    uint32_t group_digest;  /* of the security groups, drift.h; 0 = not told */
-    uint32_t tag_digests[HOST_TAGS_MAX]; /* fnv32_pair() of the tags that are not ours */
-    int tag_count;
-    bool are_tags_told;
-    bool is_retained; /* tag tee-retained */
-    bool is_spot;
-    int64_t state_since_ms;    /* monotonic: when we first saw this state */
-    struct host_health health; /* the inventory's; what a single look-up found has none */
-};
+enum { HOSTS_MAX = 8 };
+/* What adoption looks for, as struct lookups names it. */
+#define ADOPTION_SUBJECT "adoption"
 
 /* Look-ups of something that is not in the inventory: two empty ones, at least 60 s apart, prove absence. */
 struct lookups {
@@ -85,7 +43,6 @@ struct memory {
     int64_t start_not_before_ms;  /* monotonic */
     char kept_host[HOST_ID_SIZE]; /* that EC2 would not end; "" = none */
     char kept_error[200];         /* why */
-    int64_t adoption_looked_ms;   /* monotonic; 0 = never */
     int64_t identity_tried_ms;    /* monotonic: when tags were last put back; 0 = never */
 };
 
@@ -123,6 +80,7 @@ struct observed {
     bool is_store_stale;          /* the watch was silent for more than 90 s */
     bool is_owner;                /* no older object has the deployment id */
     const char *owner;            /* key of the one that has it */
+    const char *foreign_host;     /* a live one with the deployment id that is another object's, or NULL */
     bool lacks_room;              /* the store refused the object: --cache-limit-mib */
     struct host hosts[HOSTS_MAX]; /* of the deployment id, live ones first by rank */
     size_t host_count;
@@ -139,12 +97,5 @@ static inline const struct host *observed_host(const struct observed *seen)
 {
     return seen->live_count > 0 ? &seen->hosts[0] : NULL;
 }
-
-static inline bool host_is_live(const struct host *host)
-{
-    return host->state != HOST_SHUTTING_DOWN && host->state != HOST_TERMINATED;
-}
-
-extern const char *const host_state_names[6];
 
 #endif

@@ -31,6 +31,8 @@ static void walk_host(struct pack *pack, struct host *host)
     pack_chars(pack, host->cluster_id, sizeof(host->cluster_id));
     pack_chars(pack, host->launch_hash, sizeof(host->launch_hash));
     PACK(pack, host->name_digest);
+    PACK(pack, host->namespace_digest);
+    PACK(pack, host->title_digest);
     PACK(pack, host->group_digest);
     PACK(pack, host->tag_count);
     for (int i = 0; i < host->tag_count; i++)
@@ -78,7 +80,6 @@ static void walk_memory(struct pack *pack, struct memory *memory)
     PACK(pack, memory->start_not_before_ms);
     pack_chars(pack, memory->kept_host, sizeof(memory->kept_host));
     pack_chars(pack, memory->kept_error, sizeof(memory->kept_error));
-    PACK(pack, memory->adoption_looked_ms);
     PACK(pack, memory->identity_tried_ms);
 }
 

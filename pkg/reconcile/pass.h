@@ -57,8 +57,8 @@ MUST_CHECK int effect_terminate(struct pass *pass, struct error *err);
 MUST_CHECK int effect_restore_identity(struct pass *pass, struct error *err);
 /* Invariant 9: nothing that costs money is done on stale knowledge. The live object stays in pass->live. */
 MUST_CHECK int pass_check_fence(struct pass *pass, struct error *err);
-/* Sets the tags by which an instance is known for the object's. */
-MUST_CHECK int pass_tag_identity(struct pass *pass, const char *id, struct error *err);
+/* Sets the tags by which an instance is known for the object's, and for nobody else's: not retained. */
+MUST_CHECK int pass_tag_identity(struct pass *pass, const struct host *host, struct error *err);
 /* The host was changed: nothing is planned for the key until a look at EC2 that began later. */
 void pass_await(struct pass *pass, const char *id);
 void pass_observe(struct pass *pass);

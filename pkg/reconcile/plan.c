@@ -5,6 +5,7 @@
 #include "reconcile/health.h"
 #include "reconcile/identity.h"
 #include "reconcile/ledger.h"
+#include "reconcile/observe.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -53,6 +54,17 @@ bool plan_is_requested(const struct plan_input *in)
     return requested && !same(requested, in->want->status.last_handled);
 }
 
+bool plan_adopts(const struct plan_input *in)
+{
+    return in->want->wants_adoption && !observed_host(in->seen) && in->seen->attempt == ATTEMPT_NONE;
+}
+
+bool plan_id_is_taken(const struct plan_input *in)
+{
+    bool is_free_to_choose = in->seen->attempt == ATTEMPT_NONE && !plan_adopts(in);
+    return !in->seen->is_owner || (is_free_to_choose && in->seen->foreign_host);
+}
+
 bool plan_is_halted(const struct plan_input *in)
 {
     const struct ledger_halt *halted = &in->want->status.launch.halted;
@@ -66,6 +78,10 @@ const char *plan_problem(const struct plan_input *in)
     const char *problem = spec_problem(in->effective, in->config);
     if (problem)
         return problem;
+    if (plan_adopts(in) && !in->config->allow_adoption)
+        return "metadata.annotations: tee.dev/adopt needs a controller with --allow-adoption; nothing is "
+               "launched "
+               "while the annotation is there";
     const struct ledger *ledger = &in->want->status.launch;
     if (ledger_is_refused(ledger, in->want->generation) && !plan_is_requested(in))
         return ledger->history[ledger->history_count - 1].reason;
@@ -271,7 +287,7 @@ static bool row_halted(const struct plan_input *in, struct plan *ret)
 static bool row_stalled(const struct plan_input *in, struct plan *ret)
 {
     *ret = wait_for(3, in->seen->lacks_room ? ROOM_LOOK_MS : -1);
-    return plan_problem(in) || !in->seen->is_owner || in->seen->lacks_room;
+    return plan_problem(in) || plan_id_is_taken(in) || in->seen->lacks_room;
 }
 
 static bool row_finalizer(const struct plan_input *in, struct plan *ret)
@@ -354,12 +370,14 @@ static bool row_stopped(const struct plan_input *in, struct plan *ret)
     return true;
 }
 
+/* Nothing is launched before two looks, a minute apart, found nobody to adopt. */
 static bool row_adopt(const struct plan_input *in, struct plan *ret)
 {
-    if (observed_host(in->seen) || !in->want->wants_adoption || !in->config->allow_adoption ||
-        in->seen->attempt != ATTEMPT_NONE || in->seen->memory->adoption_looked_ms > 0)
+    if (!plan_adopts(in) || lookups_prove_absence(&in->seen->memory->lookups, ADOPTION_SUBJECT))
         return false;
-    *ret = act(8, PLAN_FIND_ADOPTABLE, NULL, NULL);
+    *ret = look_up(in, 8);
+    if (ret->action == PLAN_LOOK_UP)
+        ret->action = PLAN_FIND_ADOPTABLE;
     return true;
 }
 

@@ -63,6 +63,10 @@ struct plan plan_next(const struct plan_input *in);
 bool plan_wants_running(const struct plan_input *in);
 /* A reconcile was requested and not yet answered. */
 bool plan_is_requested(const struct plan_input *in);
+/* There is no host and never was one, and the user wants one adopted. */
+bool plan_adopts(const struct plan_input *in);
+/* The deployment id is that of an older object, or of another's host. */
+bool plan_id_is_taken(const struct plan_input *in);
 bool plan_is_halted(const struct plan_input *in);
 /* What makes the spec impossible, or NULL. */
 const char *plan_problem(const struct plan_input *in);

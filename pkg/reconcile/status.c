@@ -328,6 +328,18 @@ static const char *room_text(const struct builder *builder)
                         builder->in->config->cache_limit_mib);
 }
 
+static const char *taken_text(const struct builder *builder)
+{
+    const struct observed *seen = builder->in->seen;
+    if (!seen->is_owner)
+        return arena_printf(builder->arena, "spec.deploymentID is already used by %s", seen->owner);
+    return arena_printf(
+        builder->arena,
+        "spec.deploymentID: instance %s has this id and is another object's, or was retained; "
+        "choose another id, or adopt it with the annotation tee.dev/adopt: by-tag",
+        seen->foreign_host);
+}
+
 /* Why nothing but a change helps; reason NULL: not stalled. */
 static struct verdict stalled(const struct builder *builder)
 {
@@ -338,10 +350,8 @@ static struct verdict stalled(const struct builder *builder)
         return none;
     if (problem)
         return (struct verdict){"True", "Invalid", problem};
-    if (!in->seen->is_owner)
-        return (struct verdict){
-            "True", "DeploymentIDTaken",
-            arena_printf(builder->arena, "spec.deploymentID is already used by %s", in->seen->owner)};
+    if (plan_id_is_taken(in))
+        return (struct verdict){"True", "DeploymentIDTaken", taken_text(builder)};
     if (in->seen->lacks_room)
         return (struct verdict){"True", "CacheBudgetExceeded", room_text(builder)};
     if (plan_is_halted(in))

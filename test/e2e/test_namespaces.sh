@@ -72,7 +72,7 @@ expect "an object elsewhere is not touched" "" test -z "$(in_namespace theirs la
 expect "two launches" "$((BEFORE + 2))" asked_count
 
 # An object of ours has the id of one that we do not see. The token follows from it, so EC2 answers a launch with the
-# other's host. Without identity_is_of_unseen() that one is taken for ours, and terminated with ours/shared.
+# other's host. Without identity_is_of_another() that one is taken for ours, and terminated with ours/shared.
 object ours shared same-id
 taken() { [[ $(in_namespace ours shared "$(condition Stalled status)") == True ]]; }
 wait_until 30 "the id is refused" taken || true

@@ -209,6 +209,33 @@ static void adopted(struct world *world)
     world_settle(world);
 }
 
+/* The annotation alone launches nothing; allowed, it takes two looks to say that nobody is there. */
+static void nothing_to_adopt(struct world *world)
+{
+    world_apply(world, "a", running);
+    world_annotate(world, "a", "tee.dev/adopt", "by-tag");
+    world_settle(world);
+    world_say(world, "the controller is started with --allow-adoption");
+    world->config.allow_adoption = true;
+    world_restart(world);
+    world_settle(world);
+}
+
+/* A host that its object left behind is not taken by who merely claims its id. */
+static void retained_and_claimed(struct world *world)
+{
+    world->config.allow_adoption = true;
+    world_apply(world, "a", "{" IMAGE ",\"deploymentID\":\"shared\",\"deletionPolicy\":\"Retain\"}");
+    world_settle(world);
+    delete_and_settle(world);
+    world_say(world, "another object claims the id");
+    world_apply(world, "b", "{" IMAGE ",\"deploymentID\":\"shared\"}");
+    world_run(world, 60 * 1000);
+    world_say(world, "and says that it wants the host");
+    world_annotate(world, "b", "tee.dev/adopt", "by-tag");
+    world_settle(world);
+}
+
 static void restored_with_status(struct world *world)
 {
     up(world);
@@ -466,6 +493,8 @@ static const struct story stories[] = {
     {"row-06-cluster-tag-edited", cluster_tag_edited, true},
     {"row-05-tags-edited", tags_edited, false},
     {"row-08-adopted", adopted, false},
+    {"row-08-nothing-to-adopt", nothing_to_adopt, false},
+    {"row-08-retained-and-claimed", retained_and_claimed, false},
     {"row-10-replaced", replaced_on_change, false},
     {"row-10-on-delete", drift_on_delete, false},
     {"row-10-edit-taken-back", edit_taken_back, false},

@@ -286,6 +286,8 @@ static int run_host(void *ctx, const struct launch_request *request, struct host
         snprintf(host->host.launch_hash, sizeof(host->host.launch_hash), "v%d-%s", request->hash_version,
                  request->hash);
         snprintf(host->host.type, sizeof(host->host.type), "%s", request->effective->instance.instance_type);
+        host->host.name_digest = identity_digest(request->object->name_space, request->object->name);
+        host->host.namespace_digest = identity_text_digest(request->object->name_space);
         if (request->subnet_id)
             snprintf(host->host.subnet_id, sizeof(host->host.subnet_id), "%s", request->subnet_id);
     }
@@ -469,7 +471,7 @@ static int tag_host(void *ctx, const char *id, const struct tee_tag *tags, struc
     for (; tags->key; tags++) {
         world_line(world, "tag %s %s=%s", id, tags->key, tags->value);
         if (strcmp(tags->key, "tee-retained") == 0)
-            host->host.is_retained = true;
+            host->host.is_retained = strcmp(tags->value, "false") != 0;
         if (strcmp(tags->key, "tee-cluster-id") == 0)
             snprintf(host->host.cluster_id, sizeof(host->host.cluster_id), "%s", tags->value);
         if (strcmp(tags->key, "tee-deployment-id") == 0)

@@ -28,15 +28,18 @@ static void test_edits(void **state)
     static const struct {
         const char *id, *cluster, *deployment, *name;
         const char *keys; /* "" = nothing is put back */
+        const char *title;
     } rows[] = {
-        {"i-1", "cluster", "nitro-u1", "a", ""},
-        {"i-1", "", "nitro-u1", "a", "tee-cluster-id"},
-        {"i-1", "other", "nitro-9", "z", ""}, /* adoption's to take */
-        {"i-1", "cluster", "", "a", "tee-deployment-id"},
-        {"i-1", "cluster", "nitro-9", "a", "tee-deployment-id"},
-        {"i-1", "cluster", "nitro-u1", "z", "tee-namespace or tee-name"},
-        {"i-1", "", "", "", "tee-cluster-id, tee-deployment-id, tee-namespace or tee-name"},
-        {"i-2", "", "nitro-9", "z", ""}, /* not the one that the ledger names */
+        {"i-1", "cluster", "nitro-u1", "a", "", "tee-nitro-u1"},
+        {"i-1", "cluster", "nitro-u1", "a", "Name", "my host"},
+        {"i-1", "cluster", "nitro-u1", "a", "", NULL},
+        {"i-1", "", "nitro-u1", "a", "tee-cluster-id", NULL},
+        {"i-1", "other", "nitro-9", "z", "", NULL}, /* adoption's to take */
+        {"i-1", "cluster", "", "a", "tee-deployment-id", NULL},
+        {"i-1", "cluster", "nitro-9", "a", "tee-deployment-id", NULL},
+        {"i-1", "cluster", "nitro-u1", "z", "tee-namespace or tee-name", NULL},
+        {"i-1", "", "", "", "tee-cluster-id, tee-deployment-id, tee-namespace or tee-name", NULL},
+        {"i-2", "", "nitro-9", "z", "", NULL}, /* not the one that the ledger names */
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char keys[IDENTITY_TEXT_MAX];
@@ -48,6 +51,7 @@ static void test_edits(void **state)
         snprintf(host->id, sizeof(host->id), "%s", rows[i].id);
         snprintf(host->cluster_id, sizeof(host->cluster_id), "%s", rows[i].cluster);
         snprintf(host->deployment_id, sizeof(host->deployment_id), "%s", rows[i].deployment);
+        host->title_digest = rows[i].title ? identity_text_digest(rows[i].title) : 0;
         host->name_digest =
             identity_digest(scene.want->name_space, rows[i].name[0] == 'a' ? scene.want->name : "z");
         assert_int_equal(identity_is_edited(&scene.in, host, keys), rows[i].keys[0] != '\0');
@@ -87,9 +91,35 @@ static void test_when(void **state)
     }
 }
 
+static void test_adoptable(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *cluster, *name_space, *name;
+        bool is_partial, is_adoptable;
+    } rows[] = {
+        {"other", "ns", "a", false, true},         {"other", "ns", "z", false, true},
+        {"other", "elsewhere", "a", false, false}, {"cluster", "elsewhere", "a", false, false},
+        {"cluster", "ns", "z", false, true},       {"cluster", "ns", "z", true, false},
+        {"cluster", "ns", "a", true, true},        {"other", "", "", false, true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct plan_scene scene;
+        plan_scene_init(&scene, &(struct scene_input){0});
+        struct host host = {.id = "i-1"};
+        struct reconcile_config config = {.cluster_id = "cluster", .is_partial = rows[i].is_partial};
+        snprintf(host.cluster_id, sizeof(host.cluster_id), "%s", rows[i].cluster);
+        host.name_digest = identity_digest(rows[i].name_space, rows[i].name);
+        if (rows[i].name_space[0])
+            host.namespace_digest = identity_text_digest(rows[i].name_space);
+        assert_int_equal(identity_is_adoptable(&config, scene.want, &host), rows[i].is_adoptable);
+        plan_scene_done(&scene);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_digest), cmocka_unit_test(test_edits),
-                                       cmocka_unit_test(test_when)};
+                                       cmocka_unit_test(test_when), cmocka_unit_test(test_adoptable)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -181,8 +181,8 @@ static bool allows(const json_t *policy, const struct ask *ask)
 #define IS_THEIRS "ec2:ResourceTag/tee-cluster-id", "another", "ec2:ResourceTag/tee-deployment-id", "d"
 #define ON_LAUNCH "ec2:CreateAction", "RunInstances"
 #define ADOPTED_KEYS                                                                                         \
-    "aws:TagKeys", "tee-cluster-id", "aws:TagKeys", "tee-deployment-id", "aws:TagKeys", "tee-name",          \
-        "aws:TagKeys", "tee-namespace"
+    "aws:TagKeys", "Name", "aws:TagKeys", "tee-cluster-id", "aws:TagKeys", "tee-deployment-id",              \
+        "aws:TagKeys", "tee-name", "aws:TagKeys", "tee-namespace"
 
 enum allowed { NEVER, ADOPTING, ALWAYS };
 
@@ -217,8 +217,9 @@ static const struct {
     {NEVER, {"ec2:CreateTags", INSTANCE, {IS_OURS, "aws:TagKeys", "tee-cluster-id"}}},
     {ALWAYS, {"ec2:CreateTags", INSTANCE, {IS_OURS, OURS, ADOPTED_KEYS}}},
     {NEVER, {"ec2:CreateTags", INSTANCE, {IS_OURS, THEIRS, ADOPTED_KEYS}}},
-    {NEVER, {"ec2:CreateTags", INSTANCE, {IS_OURS, OURS, "aws:TagKeys", "Name"}}},
+    {NEVER, {"ec2:CreateTags", INSTANCE, {IS_OURS, OURS, "aws:TagKeys", "team"}}},
     {ADOPTING, {"ec2:CreateTags", INSTANCE, {IS_THEIRS, OURS, ADOPTED_KEYS}}},
+    {ADOPTING, {"ec2:CreateTags", INSTANCE, {IS_THEIRS, OURS, ADOPTED_KEYS, "aws:TagKeys", "tee-retained"}}},
     {ADOPTING,
      {"ec2:CreateTags",
       INSTANCE,

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* A field more is to be walked over, and to be set below. */
-_Static_assert(sizeof(struct host) == 744, "observed_pack.c and this test name every field");
+_Static_assert(sizeof(struct host) == 752, "observed_pack.c and this test name every field");
 _Static_assert(sizeof(struct memory) == 1840, "observed_pack.c and this test name every field");
 
 #define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -24,8 +24,9 @@ _Static_assert(sizeof(struct memory) == 1840, "observed_pack.c and this test nam
         .private_ip = "10.0.0.7", .public_ip = "192.0.2.255", .launch_ms = INT64_C(1767268800000),           \
         .token = HEX64, .deployment_id = "nitro-01234567-89ab-cdef-0123-456789abcdef",                       \
         .cluster_id = "11234567-89ab-cdef-0123-456789abcdef", .launch_hash = "v1-" HEX64,                    \
-        .name_digest = UINT32_MAX, .group_digest = 1, .tag_digests = {7, UINT32_MAX}, .tag_count = 2,        \
-        .are_tags_told = true, .is_retained = true, .is_spot = true, .state_since_ms = 5, .health = {        \
+        .name_digest = UINT32_MAX, .namespace_digest = 3, .title_digest = 4, .group_digest = 1,              \
+        .tag_digests = {7, UINT32_MAX}, .tag_count = 2, .are_tags_told = true, .is_retained = true,          \
+        .is_spot = true, .state_since_ms = 5, .health = {                                                    \
             HOST_RETIRING,                                                                                   \
             6,                                                                                               \
             7,                                                                                               \
@@ -48,7 +49,7 @@ static void check_host(const struct host *host, size_t max_bytes)
 static void test_host(void **state)
 {
     (void)state;
-    check_host(&full_host, 350);
+    check_host(&full_host, 360);
     check_host(&empty_host, 40);
 }
 
@@ -81,7 +82,6 @@ static const struct memory full_memory = {.uid = "01234567-89ab-cdef-0123-456789
                                           .start_not_before_ms = 11,
                                           .kept_host = "i-2",
                                           .kept_error = "protected",
-                                          .adoption_looked_ms = 12,
                                           .identity_tried_ms = 13};
 static const struct memory empty_memory;
 

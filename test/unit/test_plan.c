@@ -83,10 +83,28 @@ static void may_adopt(struct plan_scene *scene)
     scene->config.allow_adoption = true;
 }
 
+static void adoption_tried_once(struct plan_scene *scene)
+{
+    scene->config.allow_adoption = true;
+    scene->memory.lookups =
+        (struct lookups){ADOPTION_SUBJECT, 1, SCENE_MONO_MS - 10 * 1000, SCENE_MONO_MS - 10 * 1000};
+}
+
+static void foreign_host(struct plan_scene *scene)
+{
+    scene->seen.foreign_host = "i-9";
+}
+
+static void foreign_host_to_adopt(struct plan_scene *scene)
+{
+    scene->config.allow_adoption = true;
+    scene->seen.foreign_host = "i-9";
+}
+
 static void adoption_tried(struct plan_scene *scene)
 {
     scene->config.allow_adoption = true;
-    scene->memory.adoption_looked_ms = 1;
+    scene->memory.lookups = (struct lookups){ADOPTION_SUBJECT, 2, 1000, 61000};
 }
 
 static void test_blind_and_paused(void **state)
@@ -333,7 +351,19 @@ static void test_launching(void **state)
          .row = 6,
          .action = PLAN_LOOK_UP},
         {"adoption", {.metadata = ADOPTING}, may_adopt, .row = 8, .action = PLAN_FIND_ADOPTABLE},
-        {"adoption not allowed", {.metadata = ADOPTING}, NULL, .row = 9, .action = PLAN_RECORD_ATTEMPT},
+        {"adoption not allowed", {.metadata = ADOPTING}, NULL, .row = 3, .action = PLAN_NONE},
+        {"adoption found nothing once",
+         {.metadata = ADOPTING},
+         adoption_tried_once,
+         .row = 8,
+         .action = PLAN_NONE,
+         .look_ms = 50 * 1000},
+        {"another's host has the id", {.attempt = ATTEMPT_NONE}, foreign_host, .row = 3, .action = PLAN_NONE},
+        {"another's host has the id, and is to be adopted",
+         {.metadata = ADOPTING},
+         foreign_host_to_adopt,
+         .row = 8,
+         .action = PLAN_FIND_ADOPTABLE},
         {"adoption found nothing",
          {.metadata = ADOPTING},
          adoption_tried,
