@@ -1,14 +1,62 @@
-/* PLAN_START, PLAN_STOP and PLAN_TERMINATE, and what is remembered when EC2 says no. */
+/* PLAN_START, PLAN_STOP and PLAN_TERMINATE, and what is remembered of them until it is seen. */
 #include "reconcile/pass.h"
 
 #include <stdio.h>
 #include <string.h>
 
+/* What EC2 refused stays shown while it is only asked for again. */
+static void note_asked(struct pass *pass, const struct host *host, const char *event)
+{
+    struct host_change *change = &pass->memory->change;
+    const char *action = plan_action_names[pass->plan.action];
+    if (strcmp(change->id, host->id) != 0 || strcmp(change->action, action) != 0)
+        *change = (struct host_change){0};
+    snprintf(change->id, sizeof(change->id), "%s", host->id);
+    snprintf(change->action, sizeof(change->action), "%s", action);
+    snprintf(change->event, sizeof(change->event), "%s", event);
+    change->from = host->state;
+}
+
+/* Not for now but until somebody does something: a protected instance, a missing right, an instance that
+ * cannot be stopped. It is asked for again, slowly, whatever the kind of the refusal. */
+static void note_refused(struct pass *pass, struct error *err)
+{
+    struct host_change *change = &pass->memory->change;
+    if (err->kind != ERROR_DENIED && err->kind != ERROR_INVALID && err->kind != ERROR_QUOTA)
+        return;
+    change->refusal = err->kind;
+    snprintf(change->error, sizeof(change->error), "%.*s", (int)sizeof(change->error) - 1, err->text);
+    err->kind = ERROR_DENIED;
+}
+
+static const struct host *find_host(const struct observed *seen, const char *id)
+{
+    for (size_t i = 0; i < seen->host_count; i++)
+        if (strcmp(seen->hosts[i].id, id) == 0)
+            return &seen->hosts[i];
+    return NULL;
+}
+
+void pass_tell_change(struct pass *pass)
+{
+    struct host_change *change = &pass->memory->change;
+    const struct host *host = find_host(&pass->seen, change->id);
+    if (!change->id[0] || (host && host->state == change->from))
+        return;
+    const struct object_event event = {
+        .type = "Normal",
+        .reason = change->event,
+        .action = change->action,
+        .note = arena_printf(&pass->arena, "%s: instance %s", change->event, change->id)};
+    pass->options->ports->emit_event(pass->options->ports->ctx, pass->want, &event);
+    *change = (struct host_change){0};
+}
+
 /* Start, stop and terminate have one shape. */
 static int change_state(struct pass *pass, int (*call)(void *, const char *, struct error *),
                         const char *event, struct error *err)
 {
-    struct host host = *pass->plan.host; /* pass->seen changes below */
+    const struct host host = *pass->plan.host; /* pass->seen changes below */
     if (pass_check_fence(pass, err) < 0)
         return -1;
     pass_await(pass, host.id);
@@ -19,11 +67,13 @@ static int change_state(struct pass *pass, int (*call)(void *, const char *, str
         pass->memory->found.id[0] = '\0';
         return 0;
     }
-    if (result < 0)
+    note_asked(pass, &host, event);
+    if (result < 0) {
+        note_refused(pass, err);
         return error_wrap(err, "%s of %s", plan_action_names[pass->plan.action], host.id);
+    }
     log_info(&pass->log, "Instance state change was asked for", STR("instance", host.id),
              STR("action", plan_action_names[pass->plan.action]), STR("why", pass->plan.why));
-    pass_event(pass, "Normal", event, arena_printf(&pass->arena, "%s: instance %s", event, host.id));
     return 0;
 }
 
@@ -74,28 +124,11 @@ static int replace(struct pass *pass, struct error *err)
     return result;
 }
 
-/* Not for now but until somebody does something: a protected instance, a missing right. It is asked for
- * again; meanwhile the status says why nothing happens. */
-static void note_kept(struct pass *pass, const char *id, const struct error *err)
-{
-    struct memory *memory = pass->memory;
-    if (err->kind != ERROR_DENIED && err->kind != ERROR_INVALID)
-        return;
-    snprintf(memory->kept_host, sizeof(memory->kept_host), "%s", id);
-    snprintf(memory->kept_error, sizeof(memory->kept_error), "%.*s", (int)sizeof(memory->kept_error) - 1,
-             err->text);
-}
-
 int effect_terminate(struct pass *pass, struct error *err)
 {
-    const char *why = pass->plan.why;
-    char id[HOST_ID_SIZE];
-    snprintf(id, sizeof(id), "%s", pass->plan.host->id);
-    bool is_duplicate = strcmp(why, "DuplicateInstance") == 0;
-    int result = pass->plan.is_replacement ? replace(pass, err)
-                                           : change_state(pass, pass->options->ports->terminate_host,
-                                                          is_duplicate ? why : "Terminated", err);
-    if (result < 0)
-        note_kept(pass, id, err);
-    return result;
+    bool is_duplicate = strcmp(pass->plan.why, "DuplicateInstance") == 0;
+    if (pass->plan.is_replacement)
+        return replace(pass, err);
+    return change_state(pass, pass->options->ports->terminate_host,
+                        is_duplicate ? "DuplicateInstance" : "Terminated", err);
 }

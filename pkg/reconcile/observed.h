@@ -24,6 +24,16 @@ struct lookups {
     int64_t last_ms;        /* monotonic, of the last one, whatever it answered */
 };
 
+/* Start, stop or terminate: what EC2 was asked for, until it is seen. */
+struct host_change {
+    char id[HOST_ID_SIZE]; /* "" = nothing was asked for */
+    char action[16];       /* of plan_action_names */
+    char event[20];        /* reason of the Event that tells it once it is seen */
+    enum host_state from;
+    enum error_kind refusal; /* why EC2 will not do it; ERROR_NONE = it did not refuse */
+    char error[200];         /* EC2's answer, with `refusal` */
+};
+
 struct memory {
     char uid[130];            /* another uid under the same name starts with an empty memory */
     char written_version[66]; /* resourceVersion of our last write */
@@ -38,12 +48,11 @@ struct memory {
     char fetch_error[256];
     char boot_phase[32]; /* what the host says of itself */
     int64_t boot_seconds;
-    int64_t answered_launch_ms;   /* launch time of the boot in which TCP answered */
-    char start_error[200];        /* why EC2 would not start the host, with the next; "" = it never refused */
-    int64_t start_not_before_ms;  /* monotonic */
-    char kept_host[HOST_ID_SIZE]; /* that EC2 would not end; "" = none */
-    char kept_error[200];         /* why */
-    int64_t identity_tried_ms;    /* monotonic: when tags were last put back; 0 = never */
+    int64_t answered_launch_ms;  /* launch time of the boot in which TCP answered */
+    char start_error[200];       /* why EC2 would not start the host, with the next; "" = it never refused */
+    int64_t start_not_before_ms; /* monotonic */
+    struct host_change change;   /* the last that was asked for */
+    int64_t identity_tried_ms;   /* monotonic: when tags were last put back; 0 = never */
 };
 
 /* How all objects together stand against their limits; see fleet.h. */

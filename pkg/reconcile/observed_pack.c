@@ -60,6 +60,16 @@ static void walk_lookups(struct pack *pack, struct lookups *lookups)
     PACK(pack, lookups->last_ms);
 }
 
+static void walk_change(struct pack *pack, struct host_change *change)
+{
+    pack_chars(pack, change->id, sizeof(change->id));
+    pack_chars(pack, change->action, sizeof(change->action));
+    pack_chars(pack, change->event, sizeof(change->event));
+    PACK(pack, change->from);
+    PACK(pack, change->refusal);
+    pack_chars(pack, change->error, sizeof(change->error));
+}
+
 static void walk_memory(struct pack *pack, struct memory *memory)
 {
     pack_chars(pack, memory->uid, sizeof(memory->uid));
@@ -78,8 +88,7 @@ static void walk_memory(struct pack *pack, struct memory *memory)
     PACK(pack, memory->answered_launch_ms);
     pack_chars(pack, memory->start_error, sizeof(memory->start_error));
     PACK(pack, memory->start_not_before_ms);
-    pack_chars(pack, memory->kept_host, sizeof(memory->kept_host));
-    pack_chars(pack, memory->kept_error, sizeof(memory->kept_error));
+    walk_change(pack, &memory->change);
     PACK(pack, memory->identity_tried_ms);
 }
 

@@ -53,6 +53,8 @@ MUST_CHECK int effect_preflight(struct pass *pass, struct error *err);
 MUST_CHECK int effect_start(struct pass *pass, struct error *err);
 MUST_CHECK int effect_stop(struct pass *pass, struct error *err);
 MUST_CHECK int effect_terminate(struct pass *pass, struct error *err);
+/* Emits the Event of a start, stop or end that was asked for, once it is seen. */
+void pass_tell_change(struct pass *pass);
 /* PLAN_RESTORE_IDENTITY. */
 MUST_CHECK int effect_restore_identity(struct pass *pass, struct error *err);
 /* Invariant 9: nothing that costs money is done on stale knowledge. The live object stays in pass->live. */

@@ -281,6 +281,7 @@ static int pass_run(struct pass *pass, struct error *err)
     record_plan(pass);
     if (pass->plan.is_blind)
         return 0;
+    pass_tell_change(pass);
     log_debug(&pass->log, "Pass planned", STR("action", plan_action_names[pass->plan.action]),
               INT("row", pass->plan.row));
     struct error effect_err = {0};

@@ -392,17 +392,32 @@ static bool is_ready(const struct builder *builder)
            !plan_is_drifted(builder->in);
 }
 
+static bool is_refused(const struct builder *builder)
+{
+    const struct host_change *change = &builder->in->seen->memory->change;
+    return builder->host && change->refusal != ERROR_NONE && same(change->id, builder->host->id);
+}
+
+/* A start, stop or end that EC2 will not do. */
+static const char *refusal_text(const struct builder *builder)
+{
+    const struct host_change *change = &builder->in->seen->memory->change;
+    return arena_printf(builder->arena, "EC2 refuses to %s instance %s; it is tried again. EC2's answer: %s",
+                        change->action, change->id, change->error);
+}
+
+static struct verdict refused(const struct builder *builder)
+{
+    static const char *const words[] = {
+        [ERROR_DENIED] = "Unauthorized", [ERROR_INVALID] = "Invalid", [ERROR_QUOTA] = "QuotaExceeded"};
+    return (struct verdict){"False", words[builder->in->seen->memory->change.refusal], refusal_text(builder)};
+}
+
 static struct verdict terminating(const struct builder *builder)
 {
-    const struct memory *memory = builder->in->seen->memory;
-    const char *text = "The instance is terminated before the object goes";
-    if (builder->host && memory->kept_host[0] && same(memory->kept_host, builder->host->id))
-        text =
-            arena_printf(builder->arena,
-                         "EC2 refuses to terminate the instance, and the object stays as long; it is tried "
-                         "again. EC2's answer: %s",
-                         memory->kept_error);
-    return (struct verdict){"False", "Terminating", text};
+    return (struct verdict){"False", "Terminating",
+                            is_refused(builder) ? refusal_text(builder)
+                                                : "The instance is terminated before the object goes"};
 }
 
 /* What keeps it from Ready while it is worked on. */
@@ -414,6 +429,8 @@ static struct verdict progress(const struct builder *builder)
     if (in->want->is_paused)
         return (struct verdict){"Unknown", "Paused",
                                 "Nothing is done while the annotation tee.dev/paused is true"};
+    if (is_refused(builder))
+        return refused(builder);
     if (!plan_wants_running(in))
         return (struct verdict){"False", "Stopping", "The instance is being stopped"};
     if (plan_launch_is_blocked(in))

@@ -1,4 +1,4 @@
-/* What a launch waits for or is refused for: limits, capacity, preflight. */
+/* What a launch, a start or a stop waits for or is refused for: limits, capacity, preflight. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -202,6 +202,16 @@ static void replaced_within_the_budget(struct world *world)
     world_settle(world);
 }
 
+/* EC2 says that the instance cannot be stopped: that is told, and asked for again until somebody helped. */
+static void stop_refused(struct world *world)
+{
+    up(world);
+    world->stop_refused_count = 2;
+    world_apply(world, "a", stopped);
+    world_run(world, 300 * 1000);
+    world_settle(world);
+}
+
 /* The launch was made, its answer lost, and the right to launch taken away: the refusal says nothing of the
  * host.
  */
@@ -219,6 +229,7 @@ const struct story launch_stories[LAUNCH_STORIES] = {
     {"row-09-instances-of-all", instances_of_all, false},
     {"row-09-capacity-of-others", capacity_of_others, false},
     {"row-11-start-short", start_short, false},
+    {"row-07-stop-refused", stop_refused, false},
     {"row-09-refused", launch_refused, false},
     {"row-09-throttled", launch_throttled, false},
     {"row-09-denied", launch_denied, false},

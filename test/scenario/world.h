@@ -49,6 +49,7 @@ struct world {
     int run_error_count;
     bool loses_run_answer;     /* the next RunInstances launches, and nobody hears of it */
     int start_short_count;     /* StartInstances calls that find no capacity */
+    int stop_refused_count;    /* StopInstances calls that are wrong for the instance */
     const char *dry_run_error; /* code that dry runs are answered with, NULL = none */
     int dry_run_error_count;
     uint64_t keys; /* whose credentials are in use */

@@ -401,6 +401,12 @@ static int start_host(void *ctx, const char *id, struct error *err)
 
 static int stop_host(void *ctx, const char *id, struct error *err)
 {
+    struct world *world = ctx;
+    if (world->stop_refused_count > 0) {
+        world->stop_refused_count--;
+        world_line(world, "stop %s is refused", id);
+        return error_set(err, ERROR_INVALID, "UnsupportedOperation", "its root device is an instance store");
+    }
     return change(ctx, "stop", id, err);
 }
 

@@ -12,7 +12,7 @@
 
 /* A field more is to be walked over, and to be set below. */
 _Static_assert(sizeof(struct host) == 752, "observed_pack.c and this test name every field");
-_Static_assert(sizeof(struct memory) == 1840, "observed_pack.c and this test name every field");
+_Static_assert(sizeof(struct memory) == 1888, "observed_pack.c and this test name every field");
 
 #define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
@@ -64,25 +64,25 @@ static void check_memory(const struct memory *memory, size_t max_bytes)
     packed_unref(packed);
 }
 
-static const struct memory full_memory = {.uid = "01234567-89ab-cdef-0123-456789abcdef",
-                                          .written_version = "123456789",
-                                          .written_ms = 2,
-                                          .found = FULL_HOST,
-                                          .lookups = {HEX64, 3, 4, 5},
-                                          .is_token_spent = true,
-                                          .is_unsent = true,
-                                          .fetch_failures = 6,
-                                          .fetch_not_before_ms = 7,
-                                          .fetch_launch_ms = 8,
-                                          .fetch_error = "connection refused",
-                                          .boot_phase = "pulling",
-                                          .boot_seconds = 9,
-                                          .answered_launch_ms = 10,
-                                          .start_error = "no room",
-                                          .start_not_before_ms = 11,
-                                          .kept_host = "i-2",
-                                          .kept_error = "protected",
-                                          .identity_tried_ms = 13};
+static const struct memory full_memory = {
+    .uid = "01234567-89ab-cdef-0123-456789abcdef",
+    .written_version = "123456789",
+    .written_ms = 2,
+    .found = FULL_HOST,
+    .lookups = {HEX64, 3, 4, 5},
+    .is_token_spent = true,
+    .is_unsent = true,
+    .fetch_failures = 6,
+    .fetch_not_before_ms = 7,
+    .fetch_launch_ms = 8,
+    .fetch_error = "connection refused",
+    .boot_phase = "pulling",
+    .boot_seconds = 9,
+    .answered_launch_ms = 10,
+    .start_error = "no room",
+    .start_not_before_ms = 11,
+    .change = {"i-2", "terminate", "Terminated", HOST_RUNNING, ERROR_DENIED, "protected"},
+    .identity_tried_ms = 13};
 static const struct memory empty_memory;
 
 static void test_memory(void **state)

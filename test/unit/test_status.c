@@ -417,36 +417,49 @@ static void test_shown_verdict(void **state)
     plan_scene_done(&scene);
 }
 
+/* Reason and message. */
 static const char *ready_text(struct plan_scene *scene)
 {
     struct tee_status status;
     status_compute(&scene->in, &scene->arena, &status);
-    return condition_find(&status.conditions, "Ready")->message;
+    const struct condition *ready = condition_find(&status.conditions, "Ready");
+    return arena_printf(&scene->arena, "%s: %s", ready->reason, ready->message);
 }
 
-/* Why a deletion does not end; of another instance than the one that is there nothing is said. */
-static void test_kept_host(void **state)
+/* What EC2 will not do with the host that is there; of another one nothing is said. */
+static void test_refused_change(void **state)
 {
     (void)state;
-    struct scene_input input = {.metadata = DELETING, VERIFIED};
-    struct plan_scene scene;
-    plan_scene_init(&scene, &input);
-    assert_null(strstr(ready_text(&scene), "refuses"));
-    snprintf(scene.memory.kept_host, sizeof(scene.memory.kept_host), "i-1");
-    snprintf(scene.memory.kept_error, sizeof(scene.memory.kept_error), "may not be terminated");
-    assert_non_null(strstr(ready_text(&scene), "EC2 refuses to terminate the instance"));
-    assert_non_null(strstr(ready_text(&scene), "EC2's answer: may not be terminated"));
-    snprintf(scene.memory.kept_host, sizeof(scene.memory.kept_host), "i-0");
-    assert_null(strstr(ready_text(&scene), "refuses"));
-    plan_scene_done(&scene);
+    const struct {
+        struct scene_input input;
+        const char *reason;
+    } rows[] = {
+        {{.metadata = DELETING, VERIFIED}, "Terminating"},
+        {{.spec = STOPPED, VERIFIED}, "Invalid"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct plan_scene scene;
+        plan_scene_init(&scene, &rows[i].input);
+        assert_null(strstr(ready_text(&scene), "refuses"));
+        scene.memory.change = (struct host_change){.id = "i-1",
+                                                   .action = "stop",
+                                                   .refusal = ERROR_INVALID,
+                                                   .error = "its root is an instance store"};
+        assert_non_null(strstr(ready_text(&scene), "EC2 refuses to stop instance i-1; it is tried again"));
+        assert_non_null(strstr(ready_text(&scene), "EC2's answer: its root is an instance store"));
+        assert_non_null(strstr(ready_text(&scene), rows[i].reason));
+        snprintf(scene.memory.change.id, sizeof(scene.memory.change.id), "i-0");
+        assert_null(strstr(ready_text(&scene), "refuses"));
+        plan_scene_done(&scene);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_invariants),    cmocka_unit_test(test_transition_times),
-        cmocka_unit_test(test_shown_verdict), cmocka_unit_test(test_preflight),
-        cmocka_unit_test(test_kept_host),
+        cmocka_unit_test(test_invariants),     cmocka_unit_test(test_transition_times),
+        cmocka_unit_test(test_shown_verdict),  cmocka_unit_test(test_preflight),
+        cmocka_unit_test(test_refused_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
