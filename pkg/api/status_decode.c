@@ -151,7 +151,11 @@ static void keep_our_conditions(json_t *status)
         if (type && condition_is_ours(type))
             json_array_append(ours, one);
     }
-    json_object_set_new(status, "conditions", ours);
+    if (json_array_size(ours) > 0)
+        json_object_set(status, "conditions", ours);
+    else /* as if nobody had any */
+        json_object_del(status, "conditions");
+    json_decref(ours);
 }
 
 int status_digest(const json_t *status, uint8_t ret_digest[32])

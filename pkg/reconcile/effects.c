@@ -24,6 +24,15 @@ static int check_lease(struct pass *pass, struct error *err)
     return error_set(err, ERROR_STOPPED, "NotLeading", "too little of the lease is left");
 }
 
+/* Of the status all that is ours, as the one that is written next is computed from it and goes out with the live
+ * object's version: the ledger, and a verdict that another leader may have written since. */
+static bool is_as_read(const struct teedeployment *live, const struct teedeployment *want)
+{
+    return live && strcmp(live->uid, want->uid) == 0 && live->generation == want->generation &&
+           live->is_deleting == want->is_deleting &&
+           memcmp(live->status_digest, want->status_digest, sizeof(live->status_digest)) == 0;
+}
+
 int pass_check_fence(struct pass *pass, struct error *err)
 {
     if (check_lease(pass, err) < 0)
@@ -31,14 +40,12 @@ int pass_check_fence(struct pass *pass, struct error *err)
     const struct teedeployment *want = pass->want;
     if (ports_of(pass)->get_object(ports_of(pass)->ctx, want->name_space, want->name, &pass->live, err) < 0)
         return error_wrap(err, "reading the object before acting");
-    const struct teedeployment *live = pass->live;
-    if (!live || strcmp(live->uid, want->uid) != 0 || live->generation != want->generation ||
-        live->is_deleting != want->is_deleting || !ledger_equal(&live->status.launch, &want->status.launch)) {
+    if (!is_as_read(pass->live, want)) {
         pass->wait_ms = PASS_WAIT_MS;
         return error_set(err, ERROR_CONFLICT, "Stale", "the object changed since it was read");
     }
-    snprintf(pass->base_version, sizeof(pass->base_version), "%s", live->resource_version);
-    return 0;
+    snprintf(pass->base_version, sizeof(pass->base_version), "%s", pass->live->resource_version);
+    return check_lease(pass, err); /* the read may have taken long */
 }
 
 void pass_await(struct pass *pass, const char *id)

@@ -270,17 +270,3 @@ bool ledger_is_refused(const struct ledger *ledger, int64_t generation)
     const struct ledger_past *last = &ledger->history[ledger->history_count - 1];
     return last->generation == generation;
 }
-
-static bool same(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-/* What the fence of invariant 9 compares; the history follows from these. */
-bool ledger_equal(const struct ledger *a, const struct ledger *b)
-{
-    return a->attempt == b->attempt && same(a->token, b->token) && same(a->hash, b->hash) &&
-           same(a->subnet_id, b->subnet_id) && a->started_ms == b->started_ms && same(a->result, b->result) &&
-           same(a->instance_id, b->instance_id) && same(a->halted.reason, b->halted.reason) &&
-           a->halted.generation == b->halted.generation && a->history_count == b->history_count;
-}

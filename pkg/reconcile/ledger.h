@@ -59,6 +59,5 @@ int64_t ledger_not_before_ms(const struct ledger *ledger);
 /* EC2 refused the last attempt as wrong, for the very spec of that generation: nothing but a change helps, of
  * whatever field. */
 bool ledger_is_refused(const struct ledger *ledger, int64_t generation);
-bool ledger_equal(const struct ledger *a, const struct ledger *b);
 
 #endif

@@ -16,15 +16,18 @@ struct world {
     const char *live_status; /* NULL: the object is gone */
     int64_t lease_ms;
     int runs;
+    bool is_lease_short_after; /* too little of it is left when the object was read */
 };
 
 static int get_object(void *ctx, const char *name_space, const char *name, struct teedeployment **ret_object,
                       struct error *err)
 {
-    const struct world *world = ctx;
+    struct world *world = ctx;
     (void)name_space;
     (void)name;
     (void)err;
+    if (world->is_lease_short_after)
+        world->lease_ms = 2999;
     *ret_object = world->live_status ? scene_object(world->live_metadata, NULL, world->live_status) : NULL;
     return 0;
 }
@@ -49,6 +52,11 @@ static void want_look(void *ctx)
 
 #define ENTRY(attempt, token) "\"launch\":{\"attempt\":" attempt ",\"token\":\"" token "\",\"hash\":\"h\"}"
 
+#define FOREIGN                                                                                              \
+    ",\"conditions\":[{\"type\":\"Audited\",\"status\":\"True\",\"reason\":\"Yes\",\"message\":\"\"}]"
+#define VERDICT_OF_ANOTHER                                                                                   \
+    ",\"attestation\":{\"verdict\":\"Verified\",\"verifiedAt\":\"2026-01-01T12:00:00Z\"}"
+
 static void test_fence(void **state)
 {
     (void)state;
@@ -56,15 +64,18 @@ static void test_fence(void **state)
         struct world world;
         int runs;
     } cases[] = {
-        {{NULL, ENTRY("1", "t1"), 3000, 0}, 1},
-        {{NULL, ENTRY("1", "t1"), 2999, 0}, 0},
-        {{NULL, NULL, 3000, 0}, 0},
-        {{NULL, "", 3000, 0}, 0},
-        {{NULL, ENTRY("1", "t2"), 3000, 0}, 0},
-        {{NULL, ENTRY("2", "t1"), 3000, 0}, 0},
-        {{"\"generation\":4", ENTRY("1", "t1"), 3000, 0}, 0},
-        {{"\"uid\":\"u2\"", ENTRY("1", "t1"), 3000, 0}, 0},
-        {{"\"deletionTimestamp\":\"2026-01-01T12:00:00Z\"", ENTRY("1", "t1"), 3000, 0}, 0},
+        {{NULL, ENTRY("1", "t1"), 3000, 0, false}, 1},
+        {{NULL, ENTRY("1", "t1") FOREIGN, 3000, 0, false}, 1},
+        {{NULL, ENTRY("1", "t1") VERDICT_OF_ANOTHER, 3000, 0, false}, 0},
+        {{NULL, ENTRY("1", "t1"), 3000, 0, true}, 0},
+        {{NULL, ENTRY("1", "t1"), 2999, 0, false}, 0},
+        {{NULL, NULL, 3000, 0, false}, 0},
+        {{NULL, "", 3000, 0, false}, 0},
+        {{NULL, ENTRY("1", "t2"), 3000, 0, false}, 0},
+        {{NULL, ENTRY("2", "t1"), 3000, 0, false}, 0},
+        {{"\"generation\":4", ENTRY("1", "t1"), 3000, 0, false}, 0},
+        {{"\"uid\":\"u2\"", ENTRY("1", "t1"), 3000, 0, false}, 0},
+        {{"\"deletionTimestamp\":\"2026-01-01T12:00:00Z\"", ENTRY("1", "t1"), 3000, 0, false}, 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct world world = cases[i].world;

@@ -300,49 +300,6 @@ static void test_is_refused(void **state)
     assert_false(ledger_is_refused(&ledger, 3));
 }
 
-/* The fence: any of these differences stops a change at EC2. */
-static void test_equal(void **state)
-{
-    (void)state;
-    const struct ledger one = {.attempt = 1,
-                               .token = "t",
-                               .hash = "h",
-                               .subnet_id = "s",
-                               .started_ms = 5,
-                               .result = "Launched",
-                               .instance_id = "i",
-                               .halted = {.reason = "r", .generation = 3},
-                               .history_count = 1};
-    struct ledger others[18];
-    for (size_t i = 0; i < ARRAY_LEN(others); i++)
-        others[i] = one;
-    others[0].attempt = 2;
-    others[1].token = "u";
-    others[2].token = NULL;
-    others[3].hash = "g";
-    others[4].hash = NULL;
-    others[5].subnet_id = "r";
-    others[6].subnet_id = NULL;
-    others[7].started_ms = 6;
-    others[8].result = NULL;
-    others[9].result = "Adopted";
-    others[10].instance_id = NULL;
-    others[11].instance_id = "j";
-    others[12].halted.reason = NULL;
-    others[13].halted.reason = "q";
-    others[14].halted.generation = 4;
-    others[15].history_count = 0;
-    others[16].history_count = 2;
-    others[17] = (struct ledger){0};
-    for (size_t i = 0; i < ARRAY_LEN(others); i++)
-        if (ledger_equal(&one, &others[i]) || ledger_equal(&others[i], &one))
-            fail_msg("difference %zu is not seen", i);
-    char token[] = "t"; /* equal by text, not by address */
-    struct ledger copy = one;
-    copy.token = token;
-    assert_true(ledger_equal(&one, &copy));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,7 +313,6 @@ int main(void)
         cmocka_unit_test(test_back_off),
         cmocka_unit_test(test_launches_in_hour),
         cmocka_unit_test(test_is_refused),
-        cmocka_unit_test(test_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
