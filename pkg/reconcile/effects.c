@@ -24,8 +24,8 @@ static int check_lease(struct pass *pass, struct error *err)
     return error_set(err, ERROR_STOPPED, "NotLeading", "too little of the lease is left");
 }
 
-/* Of the status all that is ours, as the one that is written next is computed from it and goes out with the live
- * object's version: the ledger, and a verdict that another leader may have written since. */
+/* Of the status all that is ours, as the one that is written next is computed from it and goes out with the
+ * live object's version: the ledger, and a verdict that another leader may have written since. */
 static bool is_as_read(const struct teedeployment *live, const struct teedeployment *want)
 {
     return live && strcmp(live->uid, want->uid) == 0 && live->generation == want->generation &&

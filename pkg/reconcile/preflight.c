@@ -65,6 +65,22 @@ static void refuse(struct preflight *result, const char *text)
     conclude(result, PREFLIGHT_REFUSED, "Invalid", text);
 }
 
+/* A subnet, group or key that was made a moment ago may not be known everywhere yet (ec2.md 1.3 has a class
+ * of its own for these codes), and somebody may be about to make it. An AMI of another region stays one. */
+static bool is_perhaps_new(const struct error *err)
+{
+    static const char ending[] = ".NotFound";
+    size_t len = strlen(err->reason), ending_len = sizeof(ending) - 1;
+    return len > ending_len && strcmp(err->reason + len - ending_len, ending) == 0 &&
+           strncmp(err->reason, "InvalidAMIID", strlen("InvalidAMIID")) != 0;
+}
+
+/* EC2 says that something is wrong: for good, or as long as it does not know a thing that may come. */
+static void refuse_for(struct preflight *result, const struct error *err, const char *text)
+{
+    conclude(result, is_perhaps_new(err) ? PREFLIGHT_BLOCKED : PREFLIGHT_REFUSED, "Invalid", text);
+}
+
 /* The field's name, and whose value it is. */
 static const char *field(const struct preflight_subject *subject, const char *name, bool is_written)
 {
@@ -209,8 +225,9 @@ static void check_subnets(const struct preflight_subject *subject, const struct 
 {
     const char *list = "";
     if (facts->subnets_err.kind == ERROR_INVALID) {
-        refuse(result, arena_printf(subject->arena, "%s: %s; name subnets of this region and account",
-                                    subnets_field(subject), facts->subnets_err.text));
+        refuse_for(result, &facts->subnets_err,
+                   arena_printf(subject->arena, "%s: %s; name subnets of this region and account",
+                                subnets_field(subject), facts->subnets_err.text));
         return;
     }
     for (size_t i = 0; i < facts->subnet_count; i++) {
@@ -264,6 +281,24 @@ void preflight_judge_facts(const struct preflight_subject *subject, const struct
         checks[i](subject, facts, ret_result);
 }
 
+/* InvalidParameterValue among the refusals is an instance profile that EC2 does not know, or not yet
+ * (ec2.md 1.3).
+ */
+static const char *denied_text(const struct preflight_subject *subject, const struct error *err,
+                               const char *text)
+{
+    if (strcmp(err->reason, "InvalidParameterValue") == 0)
+        return arena_printf(
+            subject->arena,
+            "%s: %s; name a profile that exists; it is tried again, as a new one is not known at "
+            "once",
+            field(subject, "spec.instance.iamInstanceProfile",
+                  subject->written->instance.iam_instance_profile != NULL),
+            text);
+    return arena_printf(subject->arena,
+                        "%s; allow it in the IAM policy of this controller; it is tried again", text);
+}
+
 void preflight_judge_dry_run(const struct preflight_subject *subject, const struct error *err,
                              const char *detail, struct preflight *ret_result)
 {
@@ -271,16 +306,16 @@ void preflight_judge_dry_run(const struct preflight_subject *subject, const stru
     switch (err->kind) {
     case ERROR_NONE: return;
     case ERROR_INVALID:
-    case ERROR_ABSENT: /* a key or group that does not exist */
-        refuse(ret_result, arena_printf(subject->arena,
-                                        "EC2 says that the launch is wrong: %s; correct the field "
-                                        "of spec that this is about",
-                                        text));
+    case ERROR_ABSENT:
+        refuse_for(
+            ret_result, err,
+            arena_printf(subject->arena,
+                         "EC2 says that the launch is wrong: %s; correct the field of spec that this is "
+                         "about",
+                         text));
         return;
     case ERROR_DENIED:
-        conclude(ret_result, PREFLIGHT_BLOCKED, "Unauthorized",
-                 arena_printf(subject->arena,
-                              "%s; allow it in the IAM policy of this controller; it is tried again", text));
+        conclude(ret_result, PREFLIGHT_BLOCKED, "Unauthorized", denied_text(subject, err, text));
         return;
     case ERROR_CAPACITY:
         conclude(ret_result, PREFLIGHT_BLOCKED, "InsufficientCapacity", arena_strdup(subject->arena, text));

@@ -199,7 +199,7 @@ static const struct {
     {other_root_device, PREFLIGHT_REFUSED, "Invalid",
      "spec.instance.rootVolume: it is for root devices named"},
     {other_root_device_of_no_volume, PREFLIGHT_PASSED, "SpecAccepted", ""},
-    {no_subnet, PREFLIGHT_REFUSED, "Invalid", "spec.instance.subnetIDs: EC2 has no subnet-b"},
+    {no_subnet, PREFLIGHT_BLOCKED, "Invalid", "spec.instance.subnetIDs: EC2 has no subnet-b"},
     {full_subnets, PREFLIGHT_BLOCKED, "InsufficientCapacity",
      "spec.instance.subnetIDs: no free address in subnet-a (eu-west-1a), subnet-b (eu-west-1b)"},
     {any_subnet, PREFLIGHT_PASSED, "SpecAccepted", ""},
@@ -233,17 +233,27 @@ static void test_dry_run(void **state)
         enum preflight_state state;
         const char *reason;
         const char *text;
+        const char *code; /* NULL: "Code" */
     } answers[] = {
-        {ERROR_NONE, "", PREFLIGHT_PASSED, "SpecAccepted", "EC2 would launch"},
-        {ERROR_INVALID, "", PREFLIGHT_REFUSED, "Invalid", "EC2 says that the launch is wrong: Code: words"},
-        {ERROR_ABSENT, "", PREFLIGHT_REFUSED, "Invalid", "words"},
-        {ERROR_DENIED, "", PREFLIGHT_BLOCKED, "Unauthorized", "Code: words; allow it in the IAM policy"},
-        {ERROR_DENIED, "the whole story", PREFLIGHT_BLOCKED, "Unauthorized", "the whole story; allow it"},
-        {ERROR_CAPACITY, "", PREFLIGHT_BLOCKED, "InsufficientCapacity", "words"},
-        {ERROR_QUOTA, "", PREFLIGHT_BLOCKED, "QuotaExceeded", "words"},
-        {ERROR_THROTTLED, "", PREFLIGHT_INCONCLUSIVE, "Inconclusive", "words"},
-        {ERROR_UNAVAILABLE, "", PREFLIGHT_INCONCLUSIVE, "Inconclusive", "words"},
-        {ERROR_CONFLICT, "", PREFLIGHT_INCONCLUSIVE, "Inconclusive", "words"},
+        {ERROR_NONE, "", PREFLIGHT_PASSED, "SpecAccepted", "EC2 would launch", NULL},
+        {ERROR_INVALID, "", PREFLIGHT_REFUSED, "Invalid", "EC2 says that the launch is wrong: Code: words",
+         NULL},
+        {ERROR_INVALID, "", PREFLIGHT_REFUSED, "Invalid", "words", "InvalidAMIID.NotFound"},
+        {ERROR_INVALID, "", PREFLIGHT_BLOCKED, "Invalid", "words", "InvalidGroup.NotFound"},
+        {ERROR_INVALID, "", PREFLIGHT_BLOCKED, "Invalid", "words", "InvalidKeyPair.NotFound"},
+        {ERROR_ABSENT, "", PREFLIGHT_REFUSED, "Invalid", "words", NULL},
+        {ERROR_DENIED, "", PREFLIGHT_BLOCKED, "Unauthorized",
+         "iamInstanceProfile (this controller's default): Code: words; name a profile",
+         "InvalidParameterValue"},
+        {ERROR_DENIED, "", PREFLIGHT_BLOCKED, "Unauthorized", "Code: words; allow it in the IAM policy",
+         NULL},
+        {ERROR_DENIED, "the whole story", PREFLIGHT_BLOCKED, "Unauthorized", "the whole story; allow it",
+         NULL},
+        {ERROR_CAPACITY, "", PREFLIGHT_BLOCKED, "InsufficientCapacity", "words", NULL},
+        {ERROR_QUOTA, "", PREFLIGHT_BLOCKED, "QuotaExceeded", "words", NULL},
+        {ERROR_THROTTLED, "", PREFLIGHT_INCONCLUSIVE, "Inconclusive", "words", NULL},
+        {ERROR_UNAVAILABLE, "", PREFLIGHT_INCONCLUSIVE, "Inconclusive", "words", NULL},
+        {ERROR_CONFLICT, "", PREFLIGHT_INCONCLUSIVE, "Inconclusive", "words", NULL},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
@@ -251,7 +261,7 @@ static void test_dry_run(void **state)
         struct error err = {0};
         judged_init(&judged);
         if (answers[i].kind != ERROR_NONE)
-            error_set(&err, answers[i].kind, "Code", "Code: words");
+            error_set(&err, answers[i].kind, answers[i].code ? answers[i].code : "Code", "Code: words");
         const struct preflight_subject subject = {&judged.written, &judged.effective, &judged.arena};
         preflight_judge_facts(&subject, &judged.facts, &judged.result);
         preflight_judge_dry_run(&subject, &err, answers[i].detail, &judged.result);
