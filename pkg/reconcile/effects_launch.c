@@ -28,6 +28,7 @@ int effect_record_attempt(struct pass *pass, struct error *err)
     pass->next.status.launch = ledger;
     pass->memory->is_token_spent = false;
     pass->memory->is_unsent = true;
+    pass->memory->launch_error[0] = '\0';
     pass->memory->found.id[0] = '\0';
     return 0;
 }
@@ -102,6 +103,8 @@ static int launch_failed(struct pass *pass, struct error *err)
         pass->memory->is_token_spent = true;
     if (!result) {
         pass->memory->is_unsent = pass->memory->is_unsent && err->kind == ERROR_THROTTLED;
+        snprintf(pass->memory->launch_error, sizeof(pass->memory->launch_error), "%.*s",
+                 (int)sizeof(pass->memory->launch_error) - 1, err->text);
         return error_wrap(err, "launching");
     }
     if (may_have_launched(pass, err))

@@ -40,9 +40,10 @@ struct memory {
     int64_t written_ms;       /* monotonic */
     struct host found;        /* from RunInstances or a look-up, until the inventory has it; id "" = none */
     struct lookups lookups;
-    bool is_token_spent; /* it is looked up, never repeated: a mismatch, or a refusal after an open call */
-    bool is_unsent;      /* the attempt is this process's, and no call with an open outcome was made */
-    int fetch_failures;  /* attestation requests in a row without an answer */
+    bool is_token_spent;    /* it is looked up, never repeated: a mismatch, or a refusal after an open call */
+    bool is_unsent;         /* the attempt is this process's, and no call with an open outcome was made */
+    char launch_error[200]; /* why the outcome of the last RunInstances is open, or it was not made */
+    int fetch_failures;     /* attestation requests in a row without an answer */
     int64_t fetch_not_before_ms; /* monotonic */
     int64_t fetch_launch_ms;     /* launch time of the boot that the two are about */
     char fetch_error[256];

@@ -79,6 +79,7 @@ static void walk_memory(struct pack *pack, struct memory *memory)
     walk_lookups(pack, &memory->lookups);
     PACK(pack, memory->is_token_spent);
     PACK(pack, memory->is_unsent);
+    pack_chars(pack, memory->launch_error, sizeof(memory->launch_error));
     PACK(pack, memory->fetch_failures);
     PACK(pack, memory->fetch_not_before_ms);
     PACK(pack, memory->fetch_launch_ms);

@@ -194,6 +194,18 @@ static bool is_host_lost(const struct plan_input *in)
     return in->want->status.launch.instance_id && !is_held;
 }
 
+/* Throttles and outages are told when they last (api.md, kinds of failure). */
+static const char *launching_text(const struct builder *builder)
+{
+    enum { PATIENCE_MS = 2 * 60 * 1000 };
+    const struct plan_input *in = builder->in;
+    const char *error = in->seen->memory->launch_error;
+    if (!error[0] || in->now.wall_ms - in->want->status.launch.started_ms < PATIENCE_MS)
+        return "The launch was asked for; no answer is known yet";
+    return arena_printf(builder->arena,
+                        "The launch was asked for, and is asked for again; the last answer: %s", error);
+}
+
 static struct verdict host_launched(const struct builder *builder)
 {
     const struct plan_input *in = builder->in;
@@ -201,8 +213,7 @@ static struct verdict host_launched(const struct builder *builder)
     if (builder->host)
         return host_by_state(builder);
     switch (in->seen->attempt) {
-    case ATTEMPT_OPEN:
-        return (struct verdict){"Unknown", "Launching", "The launch was asked for; no answer is known yet"};
+    case ATTEMPT_OPEN: return (struct verdict){"Unknown", "Launching", launching_text(builder)};
     case ATTEMPT_MISSING:
         return (struct verdict){"Unknown", "Missing",
                                 "EC2 does not list the instance; it is looked up before it counts as gone"};
@@ -413,11 +424,34 @@ static struct verdict refused(const struct builder *builder)
     return (struct verdict){"False", words[builder->in->seen->memory->change.refusal], refusal_text(builder)};
 }
 
+/* What the end of the object waits for. */
+static const char *terminating_text(const struct builder *builder)
+{
+    const struct observed *seen = builder->in->seen;
+    const char *id = builder->in->want->status.launch.instance_id;
+    if (is_refused(builder))
+        return refusal_text(builder);
+    switch (seen->attempt) {
+    case ATTEMPT_ENDING: return "The instance is shutting down; the object goes when EC2 shows it terminated";
+    case ATTEMPT_OPEN:
+        return "No answer to the launch is known; it is looked up for five minutes and more before the "
+               "object goes";
+    case ATTEMPT_MISSING:
+        return arena_printf(
+            builder->arena,
+            "EC2 does not list instance %s; it is looked up twice, a minute apart, before the "
+            "object goes",
+            id ? id : "");
+    case ATTEMPT_NONE:
+    case ATTEMPT_LIVE:
+    case ATTEMPT_DEAD: break;
+    }
+    return "The instance is terminated before the object goes";
+}
+
 static struct verdict terminating(const struct builder *builder)
 {
-    return (struct verdict){"False", "Terminating",
-                            is_refused(builder) ? refusal_text(builder)
-                                                : "The instance is terminated before the object goes"};
+    return (struct verdict){"False", "Terminating", terminating_text(builder)};
 }
 
 /* What keeps it from Ready while it is worked on. */

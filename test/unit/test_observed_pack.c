@@ -12,7 +12,7 @@
 
 /* A field more is to be walked over, and to be set below. */
 _Static_assert(sizeof(struct host) == 752, "observed_pack.c and this test name every field");
-_Static_assert(sizeof(struct memory) == 1888, "observed_pack.c and this test name every field");
+_Static_assert(sizeof(struct memory) == 2088, "observed_pack.c and this test name every field");
 
 #define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
@@ -72,6 +72,7 @@ static const struct memory full_memory = {
     .lookups = {HEX64, 3, 4, 5},
     .is_token_spent = true,
     .is_unsent = true,
+    .launch_error = "slow down",
     .fetch_failures = 6,
     .fetch_not_before_ms = 7,
     .fetch_launch_ms = 8,

@@ -454,12 +454,49 @@ static void test_refused_change(void **state)
     }
 }
 
+/* What keeps a launch or an end from being known, once it lasts. */
+static void test_what_is_waited_for(void **state)
+{
+    (void)state;
+    static const struct {
+        struct scene_input input;
+        const char *launch_error;
+        int64_t later_ms;
+        const char *text;
+    } rows[] = {
+        {{.status = LEDGER_OPEN, .attempt = ATTEMPT_OPEN}, "", 600 * 1000, "no answer is known yet"},
+        {{.status = LEDGER_OPEN, .attempt = ATTEMPT_OPEN}, "slow down", 59 * 1000, "no answer is known yet"},
+        {{.status = LEDGER_OPEN, .attempt = ATTEMPT_OPEN},
+         "slow down",
+         60 * 1000,
+         "the last answer: slow down"},
+        {{.metadata = DELETING, .status = LEDGER_OPEN, .attempt = ATTEMPT_OPEN},
+         "",
+         0,
+         "No answer to the launch"},
+        {{.metadata = DELETING, .status = LEDGER_LIVE, .attempt = ATTEMPT_MISSING},
+         "",
+         0,
+         "does not list instance i-1"},
+        {{.metadata = DELETING, .status = LEDGER_LIVE, .attempt = ATTEMPT_ENDING}, "", 0, "is shutting down"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct plan_scene scene;
+        plan_scene_init(&scene, &rows[i].input);
+        snprintf(scene.memory.launch_error, sizeof(scene.memory.launch_error), "%s", rows[i].launch_error);
+        scene.in.now.wall_ms += rows[i].later_ms;
+        if (!strstr(ready_text(&scene), rows[i].text))
+            fail_msg("row %zu: %s", i, ready_text(&scene));
+        plan_scene_done(&scene);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_invariants),     cmocka_unit_test(test_transition_times),
         cmocka_unit_test(test_shown_verdict),  cmocka_unit_test(test_preflight),
-        cmocka_unit_test(test_refused_change),
+        cmocka_unit_test(test_refused_change), cmocka_unit_test(test_what_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
