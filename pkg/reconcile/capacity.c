@@ -55,6 +55,20 @@ void capacity_note(struct capacity *capacity, const char *type, const char *subn
     free(hmap_set(&capacity->short_until, place, until_ms));
 }
 
+static int64_t short_until_ms(const struct capacity *capacity, const char *type, const char *subnet_id,
+                              int64_t mono_ms)
+{
+    CLEANUP(freep) char *place = place_of(type, subnet_id);
+    const int64_t *until_ms = hmap_get(&capacity->short_until, place);
+    return until_ms && *until_ms > mono_ms ? *until_ms : 0;
+}
+
+int64_t capacity_free_ms(struct capacity *capacity, const struct host *host, int64_t mono_ms)
+{
+    LOCK_SCOPE(&capacity->mutex);
+    return short_until_ms(capacity, host->type, host->subnet_id, mono_ms);
+}
+
 void capacity_look(struct capacity *capacity, const struct tee_instance_spec *instance, int64_t mono_ms,
                    struct capacity_view *ret_view)
 {
@@ -62,17 +76,16 @@ void capacity_look(struct capacity *capacity, const struct tee_instance_spec *in
     struct capacity_view view = {.is_all_short = true, .free_ms = INT64_MAX};
     LOCK_SCOPE(&capacity->mutex);
     for (size_t i = 0; i < count && i < 32; i++) {
-        CLEANUP(freep)
-        char *place =
-            place_of(instance->instance_type, instance->subnet_count > 0 ? instance->subnet_ids[i] : NULL);
-        const int64_t *until_ms = hmap_get(&capacity->short_until, place);
-        if (!until_ms || *until_ms <= mono_ms) {
+        int64_t until_ms =
+            short_until_ms(capacity, instance->instance_type,
+                           instance->subnet_count > 0 ? instance->subnet_ids[i] : NULL, mono_ms);
+        if (until_ms == 0) {
             view.is_all_short = false;
             continue;
         }
         view.short_mask |= UINT32_C(1) << i;
-        if (*until_ms < view.free_ms)
-            view.free_ms = *until_ms;
+        if (until_ms < view.free_ms)
+            view.free_ms = until_ms;
     }
     *ret_view = view;
 }

@@ -50,6 +50,7 @@ void pass_tell_change(struct pass *pass)
         .note = arena_printf(&pass->arena, "%s: instance %s", change->event, change->id)};
     pass->options->ports->emit_event(pass->options->ports->ctx, pass->want, &event);
     *change = (struct host_change){0};
+    pass->memory->start_error[0] = '\0';
 }
 
 /* Start, stop and terminate have one shape. */
@@ -77,12 +78,11 @@ static int change_state(struct pass *pass, int (*call)(void *, const char *, str
     return 0;
 }
 
-/* EC2 has no room where the host lies: asked for again when that is forgotten, and not by launches either. */
+/* EC2 has no room where the host lies: asked for again when that is forgotten, and not by others either. */
 static int start_is_short(struct pass *pass, const struct host *host, struct error *err)
 {
     struct memory *memory = pass->memory;
     capacity_note(pass->capacity, host->type, host->subnet_id, pass->now.mono_ms);
-    memory->start_not_before_ms = pass->now.mono_ms + CAPACITY_SHORT_MS;
     snprintf(memory->start_error, sizeof(memory->start_error), "%.*s", (int)sizeof(memory->start_error) - 1,
              err->text);
     pass->plan.look_again_ms = CAPACITY_SHORT_MS;

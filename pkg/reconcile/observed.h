@@ -49,11 +49,10 @@ struct memory {
     char fetch_error[256];
     char boot_phase[32]; /* what the host says of itself */
     int64_t boot_seconds;
-    int64_t answered_launch_ms;  /* launch time of the boot in which TCP answered */
-    char start_error[200];       /* why EC2 would not start the host, with the next; "" = it never refused */
-    int64_t start_not_before_ms; /* monotonic */
-    struct host_change change;   /* the last that was asked for */
-    int64_t identity_tried_ms;   /* monotonic: when tags were last put back; 0 = never */
+    int64_t answered_launch_ms; /* launch time of the boot in which TCP answered */
+    char start_error[200];      /* why EC2 would not start the host; "" = it never refused */
+    struct host_change change;  /* the last that was asked for */
+    int64_t identity_tried_ms;  /* monotonic: when tags were last put back; 0 = never */
 };
 
 /* How all objects together stand against their limits; see fleet.h. */
@@ -70,7 +69,8 @@ struct fleet_view {
 struct capacity_view {
     uint32_t short_mask; /* bit i: subnet i */
     bool is_all_short;
-    int64_t free_ms; /* monotonic: when the first of those is to be tried again */
+    int64_t free_ms;      /* monotonic: when the first of those is to be tried again */
+    int64_t host_free_ms; /* the same for a start of the host that is there; 0 = at once */
 };
 
 enum attempt_state {

@@ -88,7 +88,6 @@ static void walk_memory(struct pack *pack, struct memory *memory)
     PACK(pack, memory->boot_seconds);
     PACK(pack, memory->answered_launch_ms);
     pack_chars(pack, memory->start_error, sizeof(memory->start_error));
-    PACK(pack, memory->start_not_before_ms);
     walk_change(pack, &memory->change);
     PACK(pack, memory->identity_tried_ms);
 }

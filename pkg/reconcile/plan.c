@@ -443,14 +443,14 @@ static bool row_replace(const struct plan_input *in, struct plan *ret)
 
 bool plan_start_is_held(const struct plan_input *in)
 {
-    return in->now.mono_ms < in->seen->memory->start_not_before_ms && !plan_is_requested(in);
+    return in->now.mono_ms < in->seen->capacity.host_free_ms && !plan_is_requested(in);
 }
 
 static bool row_start(const struct plan_input *in, struct plan *ret)
 {
     *ret = act(11, PLAN_START, observed_host(in->seen), NULL);
     if (plan_start_is_held(in))
-        *ret = wait_for(11, in->seen->memory->start_not_before_ms - in->now.mono_ms);
+        *ret = wait_for(11, in->seen->capacity.host_free_ms - in->now.mono_ms);
     return observed_host(in->seen)->state == HOST_STOPPED;
 }
 

@@ -80,7 +80,7 @@ bool plan_is_lapsed(const struct plan_input *in);
 bool plan_accepts_verdict(const struct plan_input *in, const char *verdict);
 /* The verdict in status counts, has not lapsed and is accepted. */
 bool plan_is_accepted(const struct plan_input *in);
-/* EC2 refused to start the host for lack of capacity, and the next try is not due. */
+/* EC2 had no capacity to start the host, or another of its type there, and the next try is not due. */
 bool plan_start_is_held(const struct plan_input *in);
 bool plan_is_boot_overdue(const struct plan_input *in);
 /* The object's launches of the last hour, or those of all objects. */

@@ -122,6 +122,8 @@ void pass_observe(struct pass *pass)
                                   .arena = &pass->arena};
     observe(&input, &pass->seen);
     capacity_look(pass->capacity, &pass->effective.instance, pass->now.mono_ms, &pass->seen.capacity);
+    const struct host *host = observed_host(&pass->seen);
+    pass->seen.capacity.host_free_ms = host ? capacity_free_ms(pass->capacity, host, pass->now.mono_ms) : 0;
     observe_preflight(pass);
 }
 

@@ -86,17 +86,20 @@ static const char *running_text(const struct builder *builder, const char *text)
     return arena_printf(builder->arena, "%s; its security groups must admit TCP %s", text, list);
 }
 
-/* A stopped host that should run, and that EC2 has no room for. */
+/* A stopped host that should run, and that EC2 has no room for, as it said of this one or of another. */
 static struct verdict start_is_short(const struct builder *builder)
 {
     const struct plan_input *in = builder->in;
-    const struct memory *memory = in->seen->memory;
+    const struct host *host = builder->host;
+    const char *error = in->seen->memory->start_error;
     char at[TIME_TEXT_SIZE];
-    time_format(in->now.wall_ms + memory->start_not_before_ms - in->now.mono_ms, at);
+    time_format(in->now.wall_ms + in->seen->capacity.host_free_ms - in->now.mono_ms, at);
+    if (!error[0])
+        error = arena_printf(builder->arena, "EC2 had no capacity for %s in %s", host->type, host->subnet_id);
     return (struct verdict){"False", "InsufficientCapacity",
                             arena_printf(builder->arena,
-                                         "Instance %s cannot be started: %s; next attempt at %s",
-                                         builder->host->id, memory->start_error, at)};
+                                         "Instance %s cannot be started: %s; next attempt at %s", host->id,
+                                         error, at)};
 }
 
 static struct verdict host_by_state(const struct builder *builder)

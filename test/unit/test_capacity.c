@@ -42,6 +42,21 @@ static void test_places(void **state)
     capacity_free(capacity);
 }
 
+/* A host that is there has a type and a subnet of its own, whatever the spec says by now. */
+static void test_start(void **state)
+{
+    struct capacity *capacity = capacity_new();
+    const struct host here = {.type = "m5.xlarge", .subnet_id = "subnet-a"};
+    const struct host there = {.type = "m5.xlarge", .subnet_id = "subnet-b"};
+    (void)state;
+    assert_int_equal(capacity_free_ms(capacity, &here, 0), 0);
+    capacity_note(capacity, "m5.xlarge", "subnet-a", 1000);
+    assert_int_equal(capacity_free_ms(capacity, &here, 2000), 1000 + CAPACITY_SHORT_MS);
+    assert_int_equal(capacity_free_ms(capacity, &there, 2000), 0);
+    assert_int_equal(capacity_free_ms(capacity, &here, 1000 + CAPACITY_SHORT_MS), 0);
+    capacity_free(capacity);
+}
+
 static void test_three_minutes(void **state)
 {
     struct capacity *capacity = capacity_new();
@@ -59,6 +74,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_places),
+        cmocka_unit_test(test_start),
         cmocka_unit_test(test_three_minutes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
