@@ -57,7 +57,7 @@ def changed_tags(stage):
     stage.check(drifted() == ("False", "InSync"), "as launched it is in sync", drifted())
     story.patch("tagged", {"spec": {"instance": {"tags": {"team": "b"}}}})
     wait_until(20, "the difference is shown", lambda: drifted() == ("True", "TagsDiffer"))
-    stage.check(story.events("DriftDetected"), "and told in an Event")
+    wait_until(20, "an Event tells it", lambda: story.events("DriftDetected"))
     wait_until(10, "it is Ready all the same", lambda: story.is_ready("tagged"))
     story.patch("tagged", {"spec": {"instance": {"tags": {"team": "a"}}}})
     wait_until(20, "it is in sync again", lambda: drifted() == ("False", "InSync"))

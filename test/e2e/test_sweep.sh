@@ -80,11 +80,12 @@ tag_of() { sim GET instances | jq -r --arg id "$ONE" --arg key "$1" '.instances[
 is_tag() { [[ $(tag_of "$1") == "$2" ]]; }
 UID_OF_ONE=$(field one '{.metadata.uid}')
 LAUNCHES=$(asked_count)
-probe CreateTags "{\"ids\": [\"$ONE\"], \"tags\": {\"tee-deployment-id\": \"nitro-other\", \"tee-name\": \"other\"}}" >/dev/null
+probe CreateTags "{\"ids\": [\"$ONE\"], \"tags\": {\"tee-deployment-id\": \"nitro-other\", \"tee-name\": \"other\", \"Name\": \"mine\"}}" >/dev/null
 wait_until 20 "the tags are put back" is_tag tee-deployment-id "nitro-$UID_OF_ONE" || true
 expect "an edited tee-deployment-id is put back" "nitro-$UID_OF_ONE" tag_of tee-deployment-id
 expect "an edited tee-name is put back" "one" tag_of tee-name
-expect "an Event tells it" "tee-deployment-id, tee-namespace or tee-name" kubectl get events.events.k8s.io -o "jsonpath={.items[?(@.reason=='IdentityRestored')].note}"
+expect "and an edited Name" "tee-nitro-$UID_OF_ONE" tag_of Name
+expect "an Event tells it" "tee-deployment-id, Name, tee-namespace or tee-name" kubectl get events.events.k8s.io -o "jsonpath={.items[?(@.reason=='IdentityRestored')].note}"
 end_process controller # forgets that it tried a moment ago
 start_sweeper
 probe CreateTags "{\"ids\": [\"$ONE\"], \"tags\": {\"tee-cluster-id\": \"\"}}" >/dev/null
