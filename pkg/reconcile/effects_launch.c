@@ -268,8 +268,10 @@ int effect_adopt(struct pass *pass, struct error *err)
         return 0;
     }
     const struct host *host = &pass->memory->found;
-    if (take_over(pass, host, err) < 0)
+    if (take_over(pass, host, err) < 0) { /* it is not ours yet: found, it would count as launched */
+        pass->memory->found.id[0] = '\0';
         return -1;
+    }
     struct ledger *ledger = &pass->next.status.launch;
     ledger->instance_id = arena_strdup(&pass->arena, host->id);
     ledger->result = "Adopted";
