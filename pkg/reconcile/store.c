@@ -193,6 +193,10 @@ static bool is_older(const struct teedeployment *object, struct packed *than)
     return resource_version_compare(object->resource_version, held->resource_version) < 0;
 }
 
+/* An older form than the one held is dropped only if the present list, or an event since it began, told that
+ * one: a stream may bring an event before the object's own turn, and a list that goes on with other pages may
+ * have an object twice. What is held from before the list says nothing against the list: it is read at the
+ * newest version there is, so that an older form in it means that the API server's data were put back. */
 bool store_put(struct store *store, const struct teedeployment *object)
 {
     LOCK_SCOPE(&store->mutex);
@@ -202,8 +206,10 @@ bool store_put(struct store *store, const struct teedeployment *object)
         entry = entry_new(object->key);
         hmap_set(&store->entries, object->key, entry);
     }
-    entry->mark = scope_of_key(store, object->key)->mark;
-    if (entry->packed && is_older(object, entry->packed))
+    uint64_t mark = scope_of_key(store, object->key)->mark;
+    bool is_told = is_known && entry->mark == mark;
+    entry->mark = mark;
+    if (is_told && entry->packed && is_older(object, entry->packed))
         return true;
     if (is_known)
         clear(store, entry);
