@@ -156,11 +156,11 @@ static bool has_room(const struct store *store, const struct entry *entry, const
     return store->limit == 0 || store->bytes + bytes_of(entry, packed) <= store->limit;
 }
 
-/* The entry is empty. */
-static void fill(struct store *store, struct entry *entry, const struct teedeployment *object)
+/* The entry is empty. Who was held stays so: an object grows by the status that we write. */
+static void fill(struct store *store, struct entry *entry, const struct teedeployment *object, bool was_held)
 {
     struct packed *packed = teedeployment_pack(object);
-    if (object->is_deleting || has_room(store, entry, packed)) {
+    if (was_held || object->is_deleting || has_room(store, entry, packed)) {
         entry->packed = packed;
     } else {
         packed_unref(packed);
@@ -211,9 +211,10 @@ bool store_put(struct store *store, const struct teedeployment *object)
     entry->mark = mark;
     if (is_told && entry->packed && is_older(object, entry->packed))
         return true;
+    bool was_held = entry->packed != NULL;
     if (is_known)
         clear(store, entry);
-    fill(store, entry, object);
+    fill(store, entry, object, was_held);
     return entry->packed != NULL;
 }
 

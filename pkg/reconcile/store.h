@@ -3,11 +3,12 @@
  * Model: objects are kept packed (api/teedeployment_pack.h); an update replaces the whole. A list marks what
  * it brings; what is not marked when the list is complete is gone, and its key is reported. Where only some
  * namespaces are watched, each is a scope with lists of its own, and the store is complete when all are. An
- * index by deployment id answers which object is the oldest of those that claim one id. With a limit, an
- * object that has no room is refused: its key and its claim are known, it is not. It has another chance with
- * each put; one that is being deleted always has room, because it makes some. Threads: any; one
- * mutex, never held across a call out of the module. Ownership: the store keeps a copy of its own;
- * store_get() gives the caller one. Limits: memory, or store_set_limit().   Errors: cannot fail. */
+ * index by deployment id answers which object is the oldest of those that claim one id. With a limit, a
+ * newcomer that has no room is refused: its key and its claim are known, it is not. It has another chance
+ * with each put; who is held stays, whatever it grows to, and one that is being deleted always has room,
+ * because it makes some. Threads: any; one mutex, never held across a call out of the module. Ownership: the
+ * store keeps a copy of its own; store_get() gives the caller one. Limits: memory, or store_set_limit().
+ * Errors: cannot fail. */
 #ifndef TEE_RECONCILE_STORE_H
 #define TEE_RECONCILE_STORE_H
 
@@ -30,7 +31,7 @@ void store_remove(struct store *store, const char *key);
 /* The only namespaces that there will be objects of; borrowed. Before threads start; never: all are one
  * scope, whose name is NULL. */
 void store_set_scopes(struct store *store, const char *const *name_spaces, size_t count);
-/* Bytes of objects that are held at most; 0 = no limit. Before threads start. */
+/* Bytes of objects past which no other is taken in; 0 = no limit. Before threads start. */
 void store_set_limit(struct store *store, size_t bytes);
 void store_begin_list(struct store *store, const char *scope);
 /* Calls gone() for each key that the list did not bring, after it was removed. */
