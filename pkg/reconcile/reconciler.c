@@ -144,10 +144,7 @@ static int refresh_store(struct pass *pass, struct error *err)
     if (ports->get_object(ports->ctx, pass->want->name_space, pass->want->name, &live, err) < 0)
         return error_wrap(err, "reading the object after our own write");
     pass->memory->written_version[0] = '\0';
-    if (live)
-        store_put(pass->options->store, live);
-    else
-        store_remove(pass->options->store, pass->want->key);
+    store_refresh(pass->options->store, pass->want->key, pass->want->resource_version, live);
     return 0;
 }
 
@@ -337,29 +334,27 @@ static struct outcome next_look(const struct pass *pass)
     return outcome_requeue(pass->wait_ms > 0 ? pass->wait_ms : pass->plan.look_again_ms);
 }
 
-/* The store had no room for the object: it is read, and perhaps there is room by now. *ret_want NULL: it is
- * gone. */
-static int read_refused(struct reconciler *reconciler, const char *key, struct teedeployment **ret_want,
-                        struct error *err)
+/* The store had no room for that version of the object: it is read, and perhaps there is room by now.
+ * *ret_want NULL: it is gone. */
+static int read_refused(struct reconciler *reconciler, const char *key, const char *version,
+                        struct teedeployment **ret_want, struct error *err)
 {
     const struct ports *ports = reconciler->options.ports;
     const char *slash = strchr(key, '/');
     CLEANUP(freep) char *name_space = mem_strndup(key, (size_t)(slash - key));
     if (ports->get_object(ports->ctx, name_space, slash + 1, ret_want, err) < 0)
         return error_wrap(err, "reading an object that the cache has no room for");
-    if (*ret_want)
-        store_put(reconciler->options.store, *ret_want);
-    else
-        store_remove(reconciler->options.store, key);
+    store_refresh(reconciler->options.store, key, version, *ret_want);
     return 0;
 }
 
 struct outcome reconciler_pass(struct reconciler *reconciler, const char *key)
 {
     struct error err = {0};
-    CLEANUP(teedeployment_unrefp) struct teedeployment *want = store_get(reconciler->options.store, key);
-    if (!want && store_is_refused(reconciler->options.store, key) &&
-        read_refused(reconciler, key, &want, &err) < 0)
+    struct store *store = reconciler->options.store;
+    CLEANUP(teedeployment_unrefp) struct teedeployment *want = store_get(store, key);
+    CLEANUP(freep) char *refused = want ? NULL : store_refused_version(store, key);
+    if (refused && read_refused(reconciler, key, refused, &want, &err) < 0)
         return outcome_from_error(&err);
     if (!want) {
         forget(reconciler, key);

@@ -15,6 +15,7 @@ struct entry {
     struct entry *next_claim; /* of the same deployment id */
     struct packed *packed;    /* NULL: refused */
     char *refused_id;         /* the deployment id that a refused one claims */
+    char *refused_version;
     int64_t creation_ms;
     uint64_t mark;
     char key[];
@@ -90,6 +91,7 @@ static void entry_free(void *value)
     struct entry *entry = value;
     packed_unref(entry->packed);
     free(entry->refused_id);
+    free(entry->refused_version);
     free(entry);
 }
 
@@ -148,7 +150,9 @@ static void clear(struct store *store, struct entry *entry)
     store->refused_count -= entry->refused_id ? 1 : 0;
     entry->packed = packed_unref(entry->packed);
     free(entry->refused_id);
+    free(entry->refused_version);
     entry->refused_id = NULL;
+    entry->refused_version = NULL;
 }
 
 static bool has_room(const struct store *store, const struct entry *entry, const struct packed *packed)
@@ -165,6 +169,7 @@ static void fill(struct store *store, struct entry *entry, const struct teedeplo
     } else {
         packed_unref(packed);
         entry->refused_id = mem_strdup(object->deployment_id);
+        entry->refused_version = mem_strdup(object->resource_version);
         store->refused_count++;
     }
     entry->creation_ms = object->creation_ms;
@@ -187,10 +192,19 @@ struct teedeployment *store_get(struct store *store, const char *key)
     return object;
 }
 
-static bool is_older(const struct teedeployment *object, struct packed *than)
+/* Less than 0: the entry's form is older than the version. */
+static int compare_to(const struct entry *entry, const char *version)
 {
-    CLEANUP(teedeployment_unrefp) struct teedeployment *held = teedeployment_unpack(than);
-    return resource_version_compare(object->resource_version, held->resource_version) < 0;
+    CLEANUP(teedeployment_unrefp)
+    struct teedeployment *held = entry->packed ? teedeployment_unpack(entry->packed) : NULL;
+    return resource_version_compare(held ? held->resource_version : entry->refused_version, version);
+}
+
+static void replace(struct store *store, struct entry *entry, const struct teedeployment *object)
+{
+    bool was_held = entry->packed != NULL;
+    clear(store, entry);
+    fill(store, entry, object, was_held);
 }
 
 /* An older form than the one held is dropped only if the present list, or an event since it began, told that
@@ -201,20 +215,15 @@ bool store_put(struct store *store, const struct teedeployment *object)
 {
     LOCK_SCOPE(&store->mutex);
     struct entry *entry = hmap_get(&store->entries, object->key);
-    bool is_known = entry != NULL;
-    if (!is_known) {
+    uint64_t mark = scope_of_key(store, object->key)->mark;
+    if (!entry) {
         entry = entry_new(object->key);
         hmap_set(&store->entries, object->key, entry);
+        fill(store, entry, object, false);
+    } else if (entry->mark != mark || compare_to(entry, object->resource_version) <= 0) {
+        replace(store, entry, object);
     }
-    uint64_t mark = scope_of_key(store, object->key)->mark;
-    bool is_told = is_known && entry->mark == mark;
     entry->mark = mark;
-    if (is_told && entry->packed && is_older(object, entry->packed))
-        return true;
-    bool was_held = entry->packed != NULL;
-    if (is_known)
-        clear(store, entry);
-    fill(store, entry, object, was_held);
     return entry->packed != NULL;
 }
 
@@ -247,6 +256,28 @@ void store_remove(struct store *store, const char *key)
 {
     LOCK_SCOPE(&store->mutex);
     remove_locked(store, key);
+}
+
+char *store_refused_version(struct store *store, const char *key)
+{
+    LOCK_SCOPE(&store->mutex);
+    const struct entry *entry = hmap_get(&store->entries, key);
+    return entry && entry->refused_version ? mem_strdup(entry->refused_version) : NULL;
+}
+
+/* It is not marked: only a list says what a list has. If it were, an object that was read, then deleted and
+ * not listed would stay. */
+void store_refresh(struct store *store, const char *key, const char *seen_version,
+                   const struct teedeployment *object)
+{
+    LOCK_SCOPE(&store->mutex);
+    struct entry *entry = hmap_get(&store->entries, key);
+    if (!entry)
+        return;
+    if (!object && compare_to(entry, seen_version) == 0)
+        remove_locked(store, key);
+    else if (object && compare_to(entry, object->resource_version) <= 0)
+        replace(store, entry, object);
 }
 
 void store_begin_list(struct store *store, const char *scope)

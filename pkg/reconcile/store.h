@@ -25,6 +25,13 @@ struct teedeployment *store_get(struct store *store, const char *key);
 bool store_put(struct store *store, const struct teedeployment *object);
 /* It was, and store_get() has nothing for that. */
 bool store_is_refused(struct store *store, const char *key);
+/* Of a refused one; NULL if it is not. The caller frees. */
+char *store_refused_version(struct store *store, const char *key);
+/* What a live read brought (NULL: no object) for a key of which seen_version was held or refused before. The
+ * watch went on meanwhile, and what it told is the later word: a key that is gone stays gone, a newer form
+ * stays, and only the form that was seen is removed. */
+void store_refresh(struct store *store, const char *key, const char *seen_version,
+                   const struct teedeployment *object);
 /* The present list has it, in a form that cannot be read: what is held stays, if anything is. */
 void store_keep(struct store *store, const char *key);
 void store_remove(struct store *store, const char *key);

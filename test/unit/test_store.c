@@ -311,12 +311,81 @@ static void test_limit(void **state)
     store_free(store);
 }
 
+static void refresh(struct store *store, const char *name, const char *seen, const char *version)
+{
+    CLEANUP(freep) char *key = mem_printf("ns/%s", name);
+    CLEANUP(teedeployment_unrefp)
+    struct teedeployment *object = version ? make(name, version, "10:00:00", name) : NULL;
+    store_refresh(store, key, seen, object);
+}
+
+struct refresh_case {
+    const char *name;
+    const char *held; /* by the watch when the read comes back; NULL = deleted */
+    const char *read; /* NULL = no such object */
+    const char *then; /* in the store */
+};
+
+/* The watch and a live read that began when "5" was held. Seen to fail with each of the three conditions of
+ * store_refresh() taken out. */
+static void test_refresh(void **state)
+{
+    (void)state;
+    static const struct refresh_case cases[] = {
+        {"the watch lags", "5", "10", "10"},
+        {"nothing happened", "5", "5", "5"},
+        {"deleted, unseen", "5", NULL, NULL},
+        {"deleted meanwhile", NULL, "10", NULL},
+        {"deleted meanwhile, and gone", NULL, NULL, NULL},
+        {"changed meanwhile", "12", "10", "12"},
+        {"created anew meanwhile", "12", NULL, "12"},
+    };
+    for (int is_refused = 0; is_refused <= 1; is_refused++)
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+            const struct refresh_case *c = &cases[i];
+            struct store *store = store_new();
+            store_set_limit(store, is_refused);
+            if (c->held)
+                put(store, "a", c->held);
+            refresh(store, "a", "5", c->read);
+            CLEANUP(teedeployment_unrefp) struct teedeployment *held = store_get(store, "ns/a");
+            CLEANUP(freep) char *refused = store_refused_version(store, "ns/a");
+            const char *version = held ? held->resource_version : refused;
+            if (strcmp(version ? version : "none", c->then ? c->then : "none") != 0)
+                fail_msg("%s: %s", c->name, version ? version : "none");
+            assert_int_equal(store_refused_count(store), is_refused && c->then ? 1 : 0);
+            store_free(store);
+        }
+}
+
+/* A refused object that is read when there is room has it; what was read and not listed is gone. Seen to fail
+ * with store_refresh() marking the entry. */
+static void test_refresh_and_lists(void **state)
+{
+    (void)state;
+    struct store *store = store_new();
+    CLEANUP(buf_done) struct buf gone;
+    buf_init(&gone, 4096);
+    store_set_limit(store, 1);
+    put(store, "a", "5");
+    assert_true(store_is_refused(store, "ns/a"));
+    store_set_limit(store, 0);
+    refresh(store, "a", "5", "6");
+    expect_version(store, "ns/a", "6");
+    store_begin_list(store, NULL);
+    refresh(store, "a", "6", "7");
+    store_end_list(store, NULL, note_key, &gone);
+    assert_string_equal(buf_text(&gone), "ns/a ");
+    store_free(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_put),           cmocka_unit_test(test_list_sweep),
         cmocka_unit_test(test_data_put_back), cmocka_unit_test(test_owner_of),
         cmocka_unit_test(test_scopes),        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_refresh),       cmocka_unit_test(test_refresh_and_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
