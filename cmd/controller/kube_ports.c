@@ -159,7 +159,9 @@ static void begin_list(void *ctx)
 static const char *const event_names[] = {
     [WATCH_ADDED] = "added", [WATCH_MODIFIED] = "modified", [WATCH_DELETED] = "deleted"};
 
-/* An object that does not decode is skipped: it must not keep the others from being served. */
+/* An object that does not decode is skipped: it must not keep the others from being served. One that is as it
+ * was, as most are in a list that is not the first, does not stand before a user's edit: its key has its
+ * timer or is looked at again within minutes anyway. */
 static void take_object(void *ctx, enum watch_event_type type, const char *json, size_t len)
 {
     struct controller *controller = controller_of(ctx);
@@ -173,8 +175,8 @@ static void take_object(void *ctx, enum watch_event_type type, const char *json,
     bool is_listing = !store_is_complete(controller->store);
     if (type == WATCH_DELETED)
         store_remove(controller->store, object->key);
-    else
-        store_put(controller->store, object);
+    else if (!store_put(controller->store, object))
+        return;
     workqueue_add(controller->queue, object->key, is_listing ? WORK_BACKGROUND : WORK_URGENT);
 }
 

@@ -200,11 +200,23 @@ static int compare_to(const struct entry *entry, const char *version)
     return resource_version_compare(held ? held->resource_version : entry->refused_version, version);
 }
 
-static void replace(struct store *store, struct entry *entry, const struct teedeployment *object)
+static bool are_equal(const struct packed *a, const struct packed *b)
 {
-    bool was_held = entry->packed != NULL;
+    return a && b && a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+/* True: the form is another. A version alone does not tell: where data were put back it comes a second time,
+ * with other content. */
+static bool replace(struct store *store, struct entry *entry, const struct teedeployment *object)
+{
+    struct packed *before = entry->packed ? packed_ref(entry->packed) : NULL;
+    bool is_same_version = compare_to(entry, object->resource_version) == 0;
     clear(store, entry);
-    fill(store, entry, object, was_held);
+    fill(store, entry, object, before != NULL);
+    bool is_refused = !before && !entry->packed;
+    bool is_same = is_refused ? is_same_version : are_equal(before, entry->packed);
+    packed_unref(before);
+    return !is_same;
 }
 
 /* An older form than the one held is dropped only if the present list, or an event since it began, told that
@@ -216,15 +228,17 @@ bool store_put(struct store *store, const struct teedeployment *object)
     LOCK_SCOPE(&store->mutex);
     struct entry *entry = hmap_get(&store->entries, object->key);
     uint64_t mark = scope_of_key(store, object->key)->mark;
+    bool is_news = true;
     if (!entry) {
         entry = entry_new(object->key);
         hmap_set(&store->entries, object->key, entry);
         fill(store, entry, object, false);
-    } else if (entry->mark != mark || compare_to(entry, object->resource_version) <= 0) {
-        replace(store, entry, object);
+    } else {
+        bool is_later = entry->mark != mark || compare_to(entry, object->resource_version) <= 0;
+        is_news = is_later && replace(store, entry, object);
     }
     entry->mark = mark;
-    return entry->packed != NULL;
+    return is_news;
 }
 
 bool store_is_refused(struct store *store, const char *key)

@@ -20,10 +20,10 @@ struct store *store_new(void);
 struct store *store_free(struct store *store);
 /* NULL if absent; the caller unrefs. */
 struct teedeployment *store_get(struct store *store, const char *key);
-/* Copies. An older resourceVersion than one that was put since the last list began is dropped. False: refused
- * for lack of room. */
+/* Copies. An older resourceVersion than one that was put since the last list began is dropped. False: what
+ * the store has of the object is what it had. */
 bool store_put(struct store *store, const struct teedeployment *object);
-/* It was, and store_get() has nothing for that. */
+/* It is, for lack of room, and store_get() has nothing for that. */
 bool store_is_refused(struct store *store, const char *key);
 /* Of a refused one; NULL if it is not. The caller frees. */
 char *store_refused_version(struct store *store, const char *key);

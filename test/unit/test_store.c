@@ -311,6 +311,40 @@ static void test_limit(void **state)
     store_free(store);
 }
 
+static bool is_news(struct store *store, const char *version, const char *id)
+{
+    CLEANUP(teedeployment_unrefp) struct teedeployment *object = make("a", version, "10:00:00", id);
+    return store_put(store, object);
+}
+
+/* Who lists again learns what is another. */
+static void test_news(void **state)
+{
+    (void)state;
+    struct store *store = store_new();
+    store_begin_list(store, NULL);
+    assert_true(is_news(store, "5", "x"));
+    assert_false(is_news(store, "5", "x"));
+    assert_true(is_news(store, "6", "x"));
+    assert_false(is_news(store, "5", "x")); /* older */
+    store_begin_list(store, NULL);
+    assert_false(is_news(store, "6", "x"));
+    store_begin_list(store, NULL);
+    assert_true(is_news(store, "6", "y")); /* the data were put back, and the version came again */
+    store_begin_list(store, NULL);
+    assert_true(is_news(store, "5", "x"));
+    store_remove(store, "ns/a");
+    store_set_limit(store, 1);
+    assert_true(is_news(store, "5", "x"));
+    assert_false(is_news(store, "5", "x"));
+    assert_true(is_news(store, "6", "x"));
+    assert_int_equal(store_refused_count(store), 1);
+    store_set_limit(store, 0);
+    assert_true(is_news(store, "6", "x")); /* it has room now */
+    assert_int_equal(store_refused_count(store), 0);
+    store_free(store);
+}
+
 static void refresh(struct store *store, const char *name, const char *seen, const char *version)
 {
     CLEANUP(freep) char *key = mem_printf("ns/%s", name);
@@ -382,10 +416,15 @@ static void test_refresh_and_lists(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_put),           cmocka_unit_test(test_list_sweep),
-        cmocka_unit_test(test_data_put_back), cmocka_unit_test(test_owner_of),
-        cmocka_unit_test(test_scopes),        cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_refresh),       cmocka_unit_test(test_refresh_and_lists),
+        cmocka_unit_test(test_put),
+        cmocka_unit_test(test_list_sweep),
+        cmocka_unit_test(test_data_put_back),
+        cmocka_unit_test(test_owner_of),
+        cmocka_unit_test(test_scopes),
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_news),
+        cmocka_unit_test(test_refresh),
+        cmocka_unit_test(test_refresh_and_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
