@@ -145,25 +145,36 @@ static void unready(struct workqueue *queue, struct entry *entry)
     queue->ready_counts[entry->class]--;
 }
 
+/* There is work for the key, now. Counted once, however often it is said before a worker takes it. */
+static void make_dirty(struct workqueue *queue, struct entry *entry)
+{
+    if (entry->is_ready || entry->is_dirty)
+        return;
+    queue->adds++;
+    if (entry->is_processing)
+        entry->is_dirty = true;
+    else
+        make_ready(queue, entry);
+}
+
 void workqueue_add(struct workqueue *queue, const char *key, enum work_class class)
 {
     LOCK_SCOPE(&queue->mutex);
     struct entry *entry = get_entry(queue, key);
-    queue->adds++;
     flight_record(queue->flight,
                   &(struct flight_note){.part = FLIGHT_QUEUE,
                                         .what = "added",
                                         .key = key,
                                         .reason = class == WORK_URGENT ? "urgent" : "background"});
-    bool is_raised = class < entry->class;
-    if (entry->is_ready && is_raised)
-        unready(queue, entry);
-    if (is_raised)
+    if (class < entry->class) {
+        bool is_moved = entry->is_ready;
+        if (is_moved)
+            unready(queue, entry);
         entry->class = class;
-    if (entry->is_processing)
-        entry->is_dirty = true;
-    else if (!entry->is_ready)
-        make_ready(queue, entry);
+        if (is_moved)
+            make_ready(queue, entry);
+    }
+    make_dirty(queue, entry);
 }
 
 void workqueue_add_at(struct workqueue *queue, const char *key, int64_t mono_ms)
@@ -192,10 +203,7 @@ static void release_due(struct workqueue *queue)
     for (struct entry *entry = heap_peek(&queue->delayed); entry && entry->due_ms <= now_ms;
          entry = heap_peek(&queue->delayed)) {
         undelay(queue, entry);
-        if (entry->is_processing)
-            entry->is_dirty = true;
-        else
-            make_ready(queue, entry);
+        make_dirty(queue, entry);
     }
 }
 

@@ -25,8 +25,8 @@ struct workqueue_counts {
     size_t ready[WORK_CLASSES];
     size_t delayed;
     size_t processing;
-    int64_t adds;
-    int64_t retries;
+    int64_t adds;          /* times a key became ready, or dirty while a worker had it: client-go's */
+    int64_t retries;       /* adds with a delay */
     int64_t unfinished_ms; /* of all keys that workers have, together */
     int64_t longest_ms;    /* of the one that a worker has had longest */
 };
