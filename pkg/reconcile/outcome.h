@@ -20,7 +20,8 @@ enum outcome_kind {
 struct outcome {
     enum outcome_kind kind;
     int64_t delay_ms;
-    bool is_quiet; /* a conflict or a race: logged at debug, not counted as an error */
+    int64_t generation; /* of the spec that the pass looked at; 0 = it saw no object */
+    bool is_quiet;      /* a conflict or a race: logged at debug, not counted as an error */
     struct error error;
 };
 

@@ -365,6 +365,7 @@ struct outcome reconciler_pass(struct reconciler *reconciler, const char *key)
     remember(reconciler, want, &memory);
     pass_init(&pass, reconciler, want, &memory);
     struct outcome outcome = pass_run(&pass, &err) < 0 ? outcome_from_error(&err) : next_look(&pass);
+    outcome.generation = want->generation;
     pass_done(&pass);
     keep_memory(reconciler, key, &memory);
     return outcome;

@@ -25,12 +25,7 @@ void workers_hand_back(struct workqueue *queue, const char *key, const struct ou
         workqueue_forget(queue, key);
         workqueue_add_at(queue, key, now_ms + outcome->delay_ms);
         break;
-    case OUTCOME_BACK_OFF: {
-        int64_t delay_ms = workqueue_back_off_ms(queue, key);
-        delay_ms = delay_ms > outcome->delay_ms ? delay_ms : outcome->delay_ms;
-        workqueue_add_at(queue, key, now_ms + delay_ms);
-        break;
-    }
+    case OUTCOME_BACK_OFF: workqueue_back_off(queue, key, outcome->generation, outcome->delay_ms); break;
     }
     workqueue_done(queue, key);
 }

@@ -25,7 +25,9 @@ struct entry {
     bool is_delayed;
     int64_t due_ms;
     size_t heap_index;
-    int failures;
+    int failures;       /* in a row, of one generation */
+    int64_t retry_ms;   /* when the try after the last one is due */
+    int64_t generation; /* that failed */
 };
 
 struct list {
@@ -177,14 +179,12 @@ void workqueue_add(struct workqueue *queue, const char *key, enum work_class cla
     make_dirty(queue, entry);
 }
 
-void workqueue_add_at(struct workqueue *queue, const char *key, int64_t mono_ms)
+static void delay_until(struct workqueue *queue, struct entry *entry, int64_t mono_ms)
 {
-    LOCK_SCOPE(&queue->mutex);
-    struct entry *entry = get_entry(queue, key);
     queue->retries++;
     flight_record(queue->flight, &(struct flight_note){.part = FLIGHT_QUEUE,
                                                        .what = "delayed",
-                                                       .key = key,
+                                                       .key = entry->key,
                                                        .value = mono_ms - clock_mono_ms(queue->clock)});
     if (entry->is_ready || entry->is_dirty)
         return;
@@ -195,6 +195,12 @@ void workqueue_add_at(struct workqueue *queue, const char *key, int64_t mono_ms)
     entry->is_delayed = true;
     heap_push(&queue->delayed, entry);
     pthread_cond_signal(&queue->cond);
+}
+
+void workqueue_add_at(struct workqueue *queue, const char *key, int64_t mono_ms)
+{
+    LOCK_SCOPE(&queue->mutex);
+    delay_until(queue, get_entry(queue, key), mono_ms);
 }
 
 static void release_due(struct workqueue *queue)
@@ -273,13 +279,32 @@ void workqueue_done(struct workqueue *queue, const char *key)
     }
 }
 
-int64_t workqueue_back_off_ms(struct workqueue *queue, const char *key)
+/* After the n-th failure. */
+static int64_t back_off_ms(int failures)
+{
+    int64_t delay_ms = failures <= 18 ? (int64_t)BACK_OFF_BASE_MS << (failures - 1) : BACK_OFF_MAX_MS;
+    return delay_ms < BACK_OFF_MAX_MS ? delay_ms : BACK_OFF_MAX_MS;
+}
+
+/* An early pass says no more than that what failed a moment ago still fails: it was an event's, not the
+ * back-off's. */
+void workqueue_back_off(struct workqueue *queue, const char *key, int64_t generation, int64_t at_least_ms)
 {
     LOCK_SCOPE(&queue->mutex);
     struct entry *entry = get_entry(queue, key);
-    int64_t delay_ms = entry->failures < 18 ? (int64_t)BACK_OFF_BASE_MS << entry->failures : BACK_OFF_MAX_MS;
-    entry->failures++;
-    return delay_ms < BACK_OFF_MAX_MS ? delay_ms : BACK_OFF_MAX_MS;
+    int64_t now_ms = clock_mono_ms(queue->clock);
+    if (entry->generation != generation)
+        entry->failures = 0;
+    bool is_early = entry->failures > 0 && entry->started_ms < entry->retry_ms;
+    entry->failures += is_early ? 0 : 1;
+    int64_t at_ms = now_ms + back_off_ms(entry->failures);
+    if (is_early && entry->retry_ms > now_ms)
+        at_ms = entry->retry_ms;
+    if (at_ms < now_ms + at_least_ms)
+        at_ms = now_ms + at_least_ms;
+    entry->retry_ms = at_ms;
+    entry->generation = generation;
+    delay_until(queue, entry, at_ms);
 }
 
 void workqueue_forget(struct workqueue *queue, const char *key)

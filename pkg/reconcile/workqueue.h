@@ -45,9 +45,12 @@ char *workqueue_try_get(struct workqueue *queue);
 /* Of a key that a worker has: how long it was ready before. */
 int64_t workqueue_waited_ms(struct workqueue *queue, const char *key);
 void workqueue_done(struct workqueue *queue, const char *key);
-/* Failures in a row of a key; the delay before the next try is 5 ms * 2^n, at most 1000 s (client-go's
- * numbers). */
-int64_t workqueue_back_off_ms(struct workqueue *queue, const char *key);
+/* The pass of a worker that has the key failed: queues it for 5 ms * 2^n from now, at most 1000 s
+ * (client-go's numbers), and not before at_least_ms are over. n are the failures in a row of that generation
+ * of the spec; a pass that an event started before the time for which the key was queued is none of them, and
+ * leaves the time as it was. */
+void workqueue_back_off(struct workqueue *queue, const char *key, int64_t generation, int64_t at_least_ms);
+/* Failures so far no longer count. */
 void workqueue_forget(struct workqueue *queue, const char *key);
 /* Monotonic time of the earliest delayed key, -1 = none. */
 int64_t workqueue_next_ms(struct workqueue *queue);

@@ -140,26 +140,110 @@ static void test_classes(void **state)
     workqueue_free(queue);
 }
 
+/* A worker takes the key at `now`, fails, and gives it back; then the key is due at `due`. */
+struct failure {
+    int64_t now_ms;
+    int64_t generation;
+    int64_t at_least_ms;
+    int64_t due_ms;
+};
+
+static void expect_failures(const struct failure *failures, size_t count)
+{
+    int64_t now_ms = 0;
+    struct clock clock = virtual_clock(&now_ms);
+    struct workqueue *queue = workqueue_new(&clock);
+    for (size_t i = 0; i < count; i++) {
+        now_ms = failures[i].now_ms;
+        workqueue_add(queue, "a", WORK_URGENT);
+        expect_next(queue, "a");
+        workqueue_back_off(queue, "a", failures[i].generation, failures[i].at_least_ms);
+        workqueue_done(queue, "a");
+        if (workqueue_next_ms(queue) != failures[i].due_ms)
+            fail_msg("failure %zu: due at %d", i, (int)workqueue_next_ms(queue));
+    }
+    workqueue_free(queue);
+}
+
 static void test_back_off(void **state)
+{
+    (void)state;
+    struct failure failures[40];
+    int64_t now_ms = 1000;
+    for (int i = 0; i < 40; i++) {
+        int64_t delay_ms = i < 18 ? INT64_C(5) << i : 1000 * 1000;
+        delay_ms = delay_ms < 1000 * 1000 ? delay_ms : 1000 * 1000;
+        failures[i] = (struct failure){now_ms, 1, 0, now_ms + delay_ms};
+        now_ms += delay_ms;
+    }
+    expect_failures(failures, ARRAY_LEN(failures));
+}
+
+/* Seen to fail with early passes counted, with another time for them, and with the generation not looked at.
+ */
+static void test_back_off_and_events(void **state)
+{
+    (void)state;
+    static const struct failure failures[] = {
+        {1000, 1, 0, 1005},      {1005, 1, 0, 1015},
+        {1006, 1, 0, 1015},                          /* events: not counted, and the time stays */
+        {1014, 1, 0, 1015},      {1015, 1, 0, 1035}, /* due */
+        {1020, 1, 0, 1035},      {1100, 1, 0, 1140}, /* an event after it was due is the try that was due */
+        {1110, 1, 0, 1140},      {1120, 2, 0, 1125}, /* another spec starts anew */
+        {1126, 2, 0, 1136},      {1136, 2, 60000, 61136}, /* EC2 named a time */
+        {1137, 2, 0, 61136},                              /* and it is not over */
+        {1138, 2, 60000, 61138}, {61138, 2, 0, 61138 + 40},
+    };
+    expect_failures(failures, ARRAY_LEN(failures));
+}
+
+/* 20 failures within a second, by an event each 50 ms: the delay is what it would be without events. */
+static void test_back_off_in_noise(void **state)
+{
+    (void)state;
+    struct failure failures[20];
+    static const int64_t due_ms[] = {1005, 1060, 1120, 1190, 1280, 1280, 1460, 1460, 1460, 1460,
+                                     1820, 1820, 1820, 1820, 1820, 1820, 1820, 2490, 2490, 2490};
+    for (int i = 0; i < 20; i++)
+        failures[i] = (struct failure){1000 + 50 * i, 1, 0, due_ms[i]};
+    expect_failures(failures, ARRAY_LEN(failures));
+}
+
+static void fail_after(struct workqueue *queue, int64_t *now_ms, int64_t ms)
+{
+    expect_next(queue, "a");
+    *now_ms += ms;
+    workqueue_back_off(queue, "a", 1, 0);
+    workqueue_done(queue, "a");
+}
+
+/* A pass that began early and took longer than the time that was left waits as long as before; failures
+ * outlive a pass, and can be forgotten. */
+static void test_back_off_of_slow_passes(void **state)
 {
     (void)state;
     int64_t now_ms = 1000;
     struct clock clock = virtual_clock(&now_ms);
     struct workqueue *queue = workqueue_new(&clock);
-    for (int i = 0; i < 40; i++) {
-        int64_t expected = i < 18 ? INT64_C(5) << i : 1000 * 1000;
-        expected = expected < 1000 * 1000 ? expected : 1000 * 1000;
-        if (workqueue_back_off_ms(queue, "a") != expected)
-            fail_msg("failure %d", i);
-    }
-    assert_int_equal(workqueue_back_off_ms(queue, "b"), 5);
+    workqueue_add(queue, "a", WORK_URGENT);
+    fail_after(queue, &now_ms, 0);
+    workqueue_add(queue, "a", WORK_URGENT);
+    fail_after(queue, &now_ms, 8000);
+    assert_int_equal(workqueue_next_ms(queue), 9000 + 5);
+    now_ms = 9005;
+    fail_after(queue, &now_ms, 8000);
+    assert_int_equal(workqueue_next_ms(queue), 17005 + 10);
+    workqueue_add(queue, "a", WORK_URGENT);
+    expect_and_finish(queue, "a");
+    now_ms = 20000;
+    workqueue_add(queue, "a", WORK_URGENT);
+    fail_after(queue, &now_ms, 0);
+    assert_int_equal(workqueue_next_ms(queue), 20000 + 20);
     workqueue_forget(queue, "a");
     workqueue_forget(queue, "never seen");
-    assert_int_equal(workqueue_back_off_ms(queue, "a"), 5);
-    /* Failures outlive a pass. */
-    workqueue_add(queue, "b", WORK_URGENT);
-    expect_and_finish(queue, "b");
-    assert_int_equal(workqueue_back_off_ms(queue, "b"), 10);
+    workqueue_add(queue, "a", WORK_URGENT);
+    fail_after(queue, &now_ms, 0);
+    assert_int_equal(workqueue_next_ms(queue), 20000 + 5);
     workqueue_free(queue);
 }
 
@@ -314,6 +398,9 @@ int main(void)
         cmocka_unit_test(test_delays),
         cmocka_unit_test(test_classes),
         cmocka_unit_test(test_back_off),
+        cmocka_unit_test(test_back_off_and_events),
+        cmocka_unit_test(test_back_off_in_noise),
+        cmocka_unit_test(test_back_off_of_slow_passes),
         cmocka_unit_test(test_adds),
         cmocka_unit_test(test_many_threads),
         cmocka_unit_test(test_times),
