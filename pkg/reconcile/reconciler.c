@@ -335,7 +335,7 @@ static struct outcome next_look(const struct pass *pass)
 }
 
 /* The store had no room for that version of the object: it is read, and perhaps there is room by now.
- * *ret_want NULL: it is gone. */
+ * *ret_want NULL: it is gone, or the watch told something newer meanwhile, which queued the key. */
 static int read_refused(struct reconciler *reconciler, const char *key, const char *version,
                         struct teedeployment **ret_want, struct error *err)
 {
@@ -344,7 +344,8 @@ static int read_refused(struct reconciler *reconciler, const char *key, const ch
     CLEANUP(freep) char *name_space = mem_strndup(key, (size_t)(slash - key));
     if (ports->get_object(ports->ctx, name_space, slash + 1, ret_want, err) < 0)
         return error_wrap(err, "reading an object that the cache has no room for");
-    store_refresh(reconciler->options.store, key, version, *ret_want);
+    if (!store_refresh(reconciler->options.store, key, version, *ret_want))
+        *ret_want = teedeployment_unref(*ret_want);
     return 0;
 }
 

@@ -281,17 +281,17 @@ char *store_refused_version(struct store *store, const char *key)
 
 /* It is not marked: only a list says what a list has. If it were, an object that was read, then deleted and
  * not listed would stay. */
-void store_refresh(struct store *store, const char *key, const char *seen_version,
+bool store_refresh(struct store *store, const char *key, const char *seen_version,
                    const struct teedeployment *object)
 {
     LOCK_SCOPE(&store->mutex);
     struct entry *entry = hmap_get(&store->entries, key);
-    if (!entry)
-        return;
-    if (!object && compare_to(entry, seen_version) == 0)
-        remove_locked(store, key);
-    else if (object && compare_to(entry, object->resource_version) <= 0)
+    bool is_last_word = entry && compare_to(entry, object ? object->resource_version : seen_version) <= 0;
+    if (is_last_word && object)
         replace(store, entry, object);
+    else if (is_last_word)
+        remove_locked(store, key);
+    return is_last_word;
 }
 
 void store_begin_list(struct store *store, const char *scope)

@@ -29,8 +29,8 @@ bool store_is_refused(struct store *store, const char *key);
 char *store_refused_version(struct store *store, const char *key);
 /* What a live read brought (NULL: no object) for a key of which seen_version was held or refused before. The
  * watch went on meanwhile, and what it told is the later word: a key that is gone stays gone, a newer form
- * stays, and only the form that was seen is removed. */
-void store_refresh(struct store *store, const char *key, const char *seen_version,
+ * stays, and only the form that was seen is removed. False: the watch told something else. */
+bool store_refresh(struct store *store, const char *key, const char *seen_version,
                    const struct teedeployment *object);
 /* The present list has it, in a form that cannot be read: what is held stays, if anything is. */
 void store_keep(struct store *store, const char *key);
