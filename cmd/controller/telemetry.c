@@ -284,7 +284,8 @@ static const char *result_name(const struct outcome *outcome)
 {
     switch (outcome->kind) {
     case OUTCOME_DONE: return "success";
-    case OUTCOME_REQUEUE: return "requeue_after";
+    case OUTCOME_REQUEUE:
+    case OUTCOME_WAIT: return "requeue_after";
     case OUTCOME_BACK_OFF: return outcome->is_quiet ? "requeue" : "error";
     case OUTCOME_TERMINAL: break;
     }

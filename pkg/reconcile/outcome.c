@@ -6,6 +6,11 @@ struct outcome outcome_requeue(int64_t delay_ms)
     return (struct outcome){.kind = delay_ms < 0 ? OUTCOME_DONE : OUTCOME_REQUEUE, .delay_ms = delay_ms};
 }
 
+struct outcome outcome_wait(int64_t delay_ms)
+{
+    return (struct outcome){.kind = OUTCOME_WAIT, .delay_ms = delay_ms};
+}
+
 struct outcome outcome_from_error(const struct error *err)
 {
     struct outcome outcome = {.kind = OUTCOME_BACK_OFF, .delay_ms = err->retry_after_ms, .error = *err};
@@ -14,7 +19,7 @@ struct outcome outcome_from_error(const struct error *err)
     case ERROR_ABSENT: /* gone between two looks: the next look sees it */ outcome.is_quiet = true; break;
     case ERROR_STOPPED:
         outcome.is_quiet = true;
-        outcome.kind = OUTCOME_REQUEUE;
+        outcome.kind = OUTCOME_WAIT;
         outcome.delay_ms = 1000;
         break;
     case ERROR_INVALID: outcome.kind = OUTCOME_TERMINAL; break;
@@ -23,7 +28,7 @@ struct outcome outcome_from_error(const struct error *err)
     case ERROR_THROTTLED: /* with a time: there is room then, and no reason to wait longer each round */
         if (outcome.delay_ms > 0) {
             outcome.is_quiet = true;
-            outcome.kind = OUTCOME_REQUEUE;
+            outcome.kind = OUTCOME_WAIT;
         }
         break;
     case ERROR_NONE:

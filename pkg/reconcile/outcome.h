@@ -13,6 +13,7 @@
 enum outcome_kind {
     OUTCOME_DONE,     /* nothing to do until something happens */
     OUTCOME_REQUEUE,  /* again after delay_ms; forgets failures */
+    OUTCOME_WAIT,     /* again after delay_ms; says nothing of failures: it was put off, or only asked for */
     OUTCOME_BACK_OFF, /* a failure: again after the queue's back-off, or delay_ms if that is longer */
     OUTCOME_TERMINAL  /* a failure that only a change of the object can end */
 };
@@ -25,7 +26,9 @@ struct outcome {
     struct error error;
 };
 
+/* -1 = when something happens. */
 struct outcome outcome_requeue(int64_t delay_ms);
+struct outcome outcome_wait(int64_t delay_ms);
 struct outcome outcome_from_error(const struct error *err);
 
 #endif

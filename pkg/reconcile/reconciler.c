@@ -326,12 +326,22 @@ static void pass_done(struct pass *pass)
     arena_done(&pass->arena);
 }
 
+/* The pass leaves open whether what failed before goes well now: it saw too little, could not try, or asked
+ * for what EC2 may still refuse (ports.h). */
+static bool is_open(const struct pass *pass)
+{
+    enum plan_action action = pass->plan.action;
+    return pass->plan.is_blind || pass->wait_ms > 0 || action == PLAN_PREFLIGHT || action == PLAN_START ||
+           action == PLAN_STOP || action == PLAN_TERMINATE;
+}
+
 /* After an effect the next look is soon; without one it is the plan's. */
 static struct outcome next_look(const struct pass *pass)
 {
     if (pass->plan.action == PLAN_REMOVE_FINALIZER)
         return outcome_requeue(-1);
-    return outcome_requeue(pass->wait_ms > 0 ? pass->wait_ms : pass->plan.look_again_ms);
+    int64_t look_ms = pass->wait_ms > 0 ? pass->wait_ms : pass->plan.look_again_ms;
+    return is_open(pass) ? outcome_wait(look_ms) : outcome_requeue(look_ms);
 }
 
 /* The store had no room for that version of the object: it is read, and perhaps there is room by now.

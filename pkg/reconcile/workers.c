@@ -25,6 +25,7 @@ void workers_hand_back(struct workqueue *queue, const char *key, const struct ou
         workqueue_forget(queue, key);
         workqueue_add_at(queue, key, now_ms + outcome->delay_ms);
         break;
+    case OUTCOME_WAIT: workqueue_add_at(queue, key, now_ms + outcome->delay_ms); break;
     case OUTCOME_BACK_OFF: workqueue_back_off(queue, key, outcome->generation, outcome->delay_ms); break;
     }
     workqueue_done(queue, key);
