@@ -1,9 +1,14 @@
 /* See outcome.h. */
 #include "reconcile/outcome.h"
 
+struct outcome outcome_done(void)
+{
+    return (struct outcome){.kind = OUTCOME_DONE};
+}
+
 struct outcome outcome_requeue(int64_t delay_ms)
 {
-    return (struct outcome){.kind = delay_ms < 0 ? OUTCOME_DONE : OUTCOME_REQUEUE, .delay_ms = delay_ms};
+    return (struct outcome){.kind = OUTCOME_REQUEUE, .delay_ms = delay_ms};
 }
 
 struct outcome outcome_wait(int64_t delay_ms)

@@ -11,11 +11,11 @@
 #include <stdbool.h>
 
 enum outcome_kind {
-    OUTCOME_DONE,     /* nothing to do until something happens */
+    OUTCOME_DONE,     /* there is no object: nothing to do until something happens */
     OUTCOME_REQUEUE,  /* again after delay_ms; forgets failures */
     OUTCOME_WAIT,     /* again after delay_ms; says nothing of failures: it was put off, or only asked for */
     OUTCOME_BACK_OFF, /* a failure: again after the queue's back-off, or delay_ms if that is longer */
-    OUTCOME_TERMINAL  /* a failure that only a change of the object can end */
+    OUTCOME_TERMINAL  /* a failure that only a change of the object can end; looked at after delay_ms */
 };
 
 struct outcome {
@@ -26,7 +26,7 @@ struct outcome {
     struct error error;
 };
 
-/* -1 = when something happens. */
+struct outcome outcome_done(void);
 struct outcome outcome_requeue(int64_t delay_ms);
 struct outcome outcome_wait(int64_t delay_ms);
 struct outcome outcome_from_error(const struct error *err);

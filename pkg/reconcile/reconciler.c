@@ -5,6 +5,7 @@
  */
 #include "reconcile/reconciler.h"
 
+#include "base/fnv.h"
 #include "base/hmap.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -17,7 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OWN_WRITE_CAP_MS = 10 * 1000, MAX_STATUS_BYTES = 256 * 1024 };
+enum {
+    OWN_WRITE_CAP_MS = 10 * 1000,
+    RESYNC_MIN_MS = 240 * 1000,
+    RESYNC_MAX_MS = 360 * 1000,
+    MAX_STATUS_BYTES = 256 * 1024
+};
 
 struct reconciler {
     struct reconciler_options options;
@@ -335,12 +341,20 @@ static bool is_open(const struct pass *pass)
            action == PLAN_STOP || action == PLAN_TERMINATE;
 }
 
+/* At the latest each key is looked at again after this time, for the case that no event came of something
+ * that happened: a pass that finds nothing to do asks nobody and writes nothing. For each key another time,
+ * so that those that were made together are not looked at together. */
+static int64_t resync_ms(const char *key)
+{
+    return RESYNC_MIN_MS + fnv32(FNV32_START, key) % (RESYNC_MAX_MS - RESYNC_MIN_MS + 1);
+}
+
 /* After an effect the next look is soon; without one it is the plan's. */
 static struct outcome next_look(const struct pass *pass)
 {
-    if (pass->plan.action == PLAN_REMOVE_FINALIZER)
-        return outcome_requeue(-1);
     int64_t look_ms = pass->wait_ms > 0 ? pass->wait_ms : pass->plan.look_again_ms;
+    if (look_ms < 0 || look_ms > RESYNC_MAX_MS || pass->plan.action == PLAN_REMOVE_FINALIZER)
+        look_ms = resync_ms(pass->want->key);
     return is_open(pass) ? outcome_wait(look_ms) : outcome_requeue(look_ms);
 }
 
@@ -359,6 +373,14 @@ static int read_refused(struct reconciler *reconciler, const char *key, const ch
     return 0;
 }
 
+static struct outcome failed(const struct error *err, const char *key)
+{
+    struct outcome outcome = outcome_from_error(err);
+    if (outcome.kind == OUTCOME_TERMINAL)
+        outcome.delay_ms = resync_ms(key);
+    return outcome;
+}
+
 struct outcome reconciler_pass(struct reconciler *reconciler, const char *key)
 {
     struct error err = {0};
@@ -366,16 +388,16 @@ struct outcome reconciler_pass(struct reconciler *reconciler, const char *key)
     CLEANUP(teedeployment_unrefp) struct teedeployment *want = store_get(store, key);
     CLEANUP(freep) char *refused = want ? NULL : store_refused_version(store, key);
     if (refused && read_refused(reconciler, key, refused, &want, &err) < 0)
-        return outcome_from_error(&err);
+        return failed(&err, key);
     if (!want) {
         forget(reconciler, key);
-        return outcome_requeue(-1);
+        return outcome_done();
     }
     struct pass pass;
     struct memory memory;
     remember(reconciler, want, &memory);
     pass_init(&pass, reconciler, want, &memory);
-    struct outcome outcome = pass_run(&pass, &err) < 0 ? outcome_from_error(&err) : next_look(&pass);
+    struct outcome outcome = pass_run(&pass, &err) < 0 ? failed(&err, key) : next_look(&pass);
     outcome.generation = want->generation;
     pass_done(&pass);
     keep_memory(reconciler, key, &memory);

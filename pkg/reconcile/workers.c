@@ -19,8 +19,8 @@ void workers_hand_back(struct workqueue *queue, const char *key, const struct ou
                        int64_t now_ms)
 {
     switch (outcome->kind) {
-    case OUTCOME_DONE:
-    case OUTCOME_TERMINAL: workqueue_forget(queue, key); break;
+    case OUTCOME_DONE: workqueue_forget(queue, key); break;
+    case OUTCOME_TERMINAL:
     case OUTCOME_REQUEUE:
         workqueue_forget(queue, key);
         workqueue_add_at(queue, key, now_ms + outcome->delay_ms);

@@ -399,7 +399,7 @@ static void test_hand_back(void **state)
                                                 {OUTCOME_REQUEUE, 700, 5},
                                                 {OUTCOME_WAIT, 700, 20},
                                                 {OUTCOME_BACK_OFF, 700, 40},
-                                                {OUTCOME_TERMINAL, -1, 5}};
+                                                {OUTCOME_TERMINAL, 700, 5}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct scene scene;
         init(&scene);
@@ -419,6 +419,113 @@ static void test_hand_back(void **state)
     }
 }
 
+static void expect_edited_first(struct scene *scene, const char *key)
+{
+    workqueue_add(scene->queue, key, WORK_URGENT);
+    CLEANUP(freep) char *first = workqueue_try_get(scene->queue);
+    assert_string_equal(first, key);
+}
+
+struct steady_case {
+    const char *name;
+    const char *metadata;
+    const char *spec;
+    enum host_state state;
+};
+
+/* Nothing happens for hours: the key is looked at about every 5 minutes, behind whatever a user does, and
+ * nobody is asked or told anything (an effect that the scene does not have would crash). Seen to fail with no
+ * latest time. */
+static void test_resync(void **state)
+{
+    (void)state;
+    static const struct steady_case cases[] = {
+        {"stopped", NULL, STOPPED, HOST_STOPPED},
+        {"ready", NULL, "\"attestation\":{\"protocol\":\"Disabled\"}", HOST_RUNNING},
+        {"paused", PAUSED, NULL, HOST_RUNNING},
+        {"invalid", NULL, "\"image\":7", HOST_RUNNING},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct scene scene;
+        init_with_host(&scene, cases[i].spec);
+        scene.metadata = cases[i].metadata;
+        scene.host.state = cases[i].state;
+        deliver(&scene);
+        run(&scene, 60 * 1000);
+        scene.pass_count = 0;
+        scene.status_count = 0;
+        run(&scene, 4 * HOUR_MS);
+        if (scene.pass_count < 40 || scene.pass_count > 60 || scene.status_count != 0)
+            fail_msg("%s: %d passes, %d writes", cases[i].name, scene.pass_count, scene.status_count);
+        scene.mono_ms = workqueue_next_ms(scene.queue); /* it is ready now, and others are edited later */
+        expect_edited_first(&scene, "ns/edited-1");
+        expect_edited_first(&scene, "ns/edited-2");
+        done(&scene);
+    }
+}
+
+/* An event was lost. */
+static void test_resync_finds_change(void **state)
+{
+    (void)state;
+    struct scene scene;
+    init_with_host(&scene, "\"attestation\":{\"protocol\":\"Disabled\"}");
+    run(&scene, 60 * 1000);
+    scene.spec = STOPPED;
+    scene.version++;
+    CLEANUP(teedeployment_unrefp) struct teedeployment *object = make(&scene);
+    store_put(scene.store, object);
+    run(&scene, 361 * 1000);
+    assert_int_equal(scene.host.state, HOST_STOPPED);
+    done(&scene);
+}
+
+static int refuse_finalizer(void *ctx, const struct teedeployment *object, bool present, char *ret_version,
+                            struct error *err)
+{
+    (void)object, (void)present, (void)ret_version;
+    ((struct scene *)ctx)->ask_count++;
+    return error_set(err, ERROR_INVALID, "Invalid", "no");
+}
+
+/* So is what failed for good. Seen to fail with no time for it. */
+static void test_resync_of_what_failed(void **state)
+{
+    (void)state;
+    struct scene scene;
+    init_with_host(&scene, STOPPED);
+    scene.metadata = BARE;
+    scene.ports.set_finalizer = refuse_finalizer;
+    deliver(&scene);
+    run(&scene, HOUR_MS);
+    assert_in_range(scene.ask_count, 10, 16);
+    done(&scene);
+}
+
+/* Those that were made together are not looked at together. */
+static void test_resync_is_spread(void **state)
+{
+    (void)state;
+    struct scene scene;
+    init(&scene);
+    look(&scene);
+    scene.spec = "\"image\":7";
+    int64_t low_ms = INT64_MAX;
+    int64_t high_ms = 0;
+    for (int i = 0; i < 100; i++) {
+        CLEANUP(freep) char *metadata = mem_printf("\"name\":\"n%d\"", i);
+        CLEANUP(freep) char *key = mem_printf("ns/n%d", i);
+        scene.metadata = metadata;
+        deliver(&scene);
+        struct outcome outcome = reconciler_pass(scene.reconciler, key);
+        low_ms = outcome.delay_ms < low_ms ? outcome.delay_ms : low_ms;
+        high_ms = outcome.delay_ms > high_ms ? outcome.delay_ms : high_ms;
+    }
+    assert_in_range(low_ms, 240 * 1000, 250 * 1000);
+    assert_in_range(high_ms, 350 * 1000, 360 * 1000);
+    done(&scene);
+}
+
 int main(void)
 {
     log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, -1);
@@ -427,6 +534,10 @@ int main(void)
         cmocka_unit_test(test_refused_object_is_read),
         cmocka_unit_test(test_outage_of_what_is_asked_for),
         cmocka_unit_test(test_hand_back),
+        cmocka_unit_test(test_resync),
+        cmocka_unit_test(test_resync_finds_change),
+        cmocka_unit_test(test_resync_of_what_failed),
+        cmocka_unit_test(test_resync_is_spread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
