@@ -22,7 +22,7 @@ static void put_host(void *ctx, const struct host *host)
     inventory_put(controller->inventory, host, clock_mono_ms(controller->clock));
 }
 
-/* What waited for a look at EC2 is looked at when the first one is there. */
+/* What waited for a look at EC2 is looked at when the first one is there; nothing else wakes it soon. */
 static void wake(void *ctx, const char *key)
 {
     workqueue_add(((struct controller *)ctx)->queue, key, WORK_BACKGROUND);

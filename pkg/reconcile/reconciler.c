@@ -349,11 +349,19 @@ static int64_t resync_ms(const char *key)
     return RESYNC_MIN_MS + fnv32(FNV32_START, key) % (RESYNC_MAX_MS - RESYNC_MIN_MS + 1);
 }
 
+/* The first complete look at EC2 wakes every key (inventory_loop.c). A pass that finds the look complete is
+ * not blind for this reason, and one that does not is followed by the wake-up, even if it still runs then. */
+static bool is_woken_by_inventory(const struct pass *pass)
+{
+    return pass->plan.is_blind && !pass->seen.is_inventory_complete;
+}
+
 /* After an effect the next look is soon; without one it is the plan's. */
 static struct outcome next_look(const struct pass *pass)
 {
     int64_t look_ms = pass->wait_ms > 0 ? pass->wait_ms : pass->plan.look_again_ms;
-    if (look_ms < 0 || look_ms > RESYNC_MAX_MS || pass->plan.action == PLAN_REMOVE_FINALIZER)
+    if (look_ms < 0 || look_ms > RESYNC_MAX_MS || pass->plan.action == PLAN_REMOVE_FINALIZER ||
+        is_woken_by_inventory(pass))
         look_ms = resync_ms(pass->want->key);
     return is_open(pass) ? outcome_wait(look_ms) : outcome_requeue(look_ms);
 }

@@ -213,6 +213,11 @@ static void host_changed(void *ctx, const char *deployment_id)
         workqueue_add(world->queue, key, WORK_URGENT);
 }
 
+static void wake(void *ctx, const char *key)
+{
+    workqueue_add(((struct world *)ctx)->queue, key, WORK_BACKGROUND);
+}
+
 static void health_pass(struct world *world)
 {
     inventory_begin_health(world->inventory, world->mono_ms);
@@ -240,11 +245,14 @@ static void inventory_pass(struct world *world)
     world->next_inventory_ms = world->mono_ms + INVENTORY_MS;
     if (world->is_ec2_away)
         return;
+    bool is_first = inventory_completed_ms(world->inventory) == 0;
     inventory_begin(world->inventory, world->mono_ms);
     for (size_t i = 0; i < world->host_count; i++)
         if (is_listed(world, &world->hosts[i]))
             inventory_put(world->inventory, &world->hosts[i].host, world->mono_ms);
     inventory_end(world->inventory, host_changed, world);
+    if (is_first)
+        store_each_key(world->store, wake, world);
     health_pass(world);
 }
 
