@@ -277,6 +277,15 @@ static void record_plan(const struct pass *pass)
                                                                .value = pass->plan.row});
 }
 
+/* --read-only: what the plan would change is not done, and is planned again when something happens. */
+static bool is_withheld(const struct pass *pass)
+{
+    enum plan_action action = pass->plan.action;
+    bool is_look =
+        action == PLAN_NONE || action == PLAN_LOOK_UP || action == PLAN_PREFLIGHT || action == PLAN_ATTEST;
+    return pass->options->config->read_only && !is_look;
+}
+
 static int pass_run(struct pass *pass, struct error *err)
 {
     pass_observe(pass);
@@ -290,7 +299,7 @@ static int pass_run(struct pass *pass, struct error *err)
     log_debug(&pass->log, "Pass planned", STR("action", plan_action_names[pass->plan.action]),
               INT("row", pass->plan.row));
     struct error effect_err = {0};
-    int result = effect_run(pass, &effect_err);
+    int result = is_withheld(pass) ? 0 : effect_run(pass, &effect_err);
     if (is_gone(pass)) {
         *err = effect_err;
         return result;
@@ -356,10 +365,13 @@ static bool is_woken_by_inventory(const struct pass *pass)
     return pass->plan.is_blind && !pass->seen.is_inventory_complete;
 }
 
-/* After an effect the next look is soon; without one it is the plan's. */
+/* After an effect the next look is soon; without one it is the plan's. Of what is withheld, only a lapse is
+ * shown by a timer. */
 static struct outcome next_look(const struct pass *pass)
 {
     int64_t look_ms = pass->wait_ms > 0 ? pass->wait_ms : pass->plan.look_again_ms;
+    if (is_withheld(pass))
+        look_ms = pass->next.status.attestation.valid_until_ms - pass->now.wall_ms;
     if (look_ms < 0 || look_ms > RESYNC_MAX_MS || pass->plan.action == PLAN_REMOVE_FINALIZER ||
         is_woken_by_inventory(pass))
         look_ms = resync_ms(pass->want->key);
