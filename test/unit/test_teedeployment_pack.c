@@ -144,11 +144,64 @@ static void test_little(void **state)
     }
 }
 
+#define SUBNET      "subnet-0123456789abcdef0"
+#define INSTANCE    "i-0123456789abcdef0"
+#define PCR(index)  "{\"index\":" #index ",\"sha384\":\"" HEX96 "\"}"
+#define PCRS        PCR(0) "," PCR(1) "," PCR(2)
+#define OF(type)    "{\"type\":\"" type "\",\"status\":\"True\",\"reason\":\"Verified\"," OF_TIME "}"
+#define OF_TIME     "\"observedGeneration\":7,\"lastTransitionTime\":\"2026-01-01T10:00:11Z\""
+#define CONDITIONS  OF("Ready") "," OF("HostLaunched") "," OF("EnclaveRunning") "," OF("Attested")
+#define PUBLIC_KEY  "\"value\":\"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\",\"keyType\":\"X25519\""
+#define MEASUREMENT "{\"name\":\"v1\",\"pcrs\":[" PCRS "]}"
+
+/* One as in production: launched for the second time, verified, with all that the status says then. */
+static const char usual_spec[] =
+    "\"image\":\"registry.example.com/team/service@sha256:" HEX64 "\","
+    "\"enclave\":{\"cpuCount\":4,\"memoryMiB\":4096},"
+    "\"instance\":{\"instanceType\":\"m6i.2xlarge\",\"subnetIDs\":[\"" SUBNET "\",\"" SUBNET "\"],"
+    "\"securityGroupIDs\":[\"sg-0123456789abcdef0\"],\"iamInstanceProfile\":\"service-profile\","
+    "\"tags\":{\"team\":\"payments\",\"stage\":\"production\"}},"
+    "\"ports\":[{\"name\":\"https\",\"port\":443,\"enclavePort\":8443}],"
+    "\"egress\":[{\"name\":\"api\",\"host\":\"api.example.com\",\"port\":443,\"vsockPort\":8443}],"
+    "\"attestation\":{\"measurements\":[" MEASUREMENT "]}";
+static const char usual_status[] =
+    "\"observedGeneration\":7,\"launch\":{\"attempt\":2,\"token\":\"" HEX64 "\",\"hash\":\"" HEX64 "\","
+    "\"hashVersion\":1,\"subnetID\":\"" SUBNET "\",\"startedAt\":\"2026-01-01T10:00:02Z\","
+    "\"result\":\"Launched\",\"instanceID\":\"" INSTANCE "\",\"policyHash\":\"" HEX64 "\","
+    "\"instanceLaunchTime\":\"2026-01-01T10:00:03Z\",\"moduleID\":\"" INSTANCE "-enc0123456789abcdef\","
+    "\"history\":[{\"attempt\":1,\"token\":\"" HEX64 "\",\"subnetID\":\"" SUBNET "\","
+    "\"startedAt\":\"2026-01-01T09:00:00Z\",\"endedAt\":\"2026-01-01T09:01:00Z\","
+    "\"result\":\"Terminated\",\"instanceID\":\"" INSTANCE "\",\"reason\":\"\"}]},"
+    "\"attestation\":{\"verdict\":\"Verified\",\"reason\":\"\",\"message\":\"\","
+    "\"verifiedAt\":\"2026-01-01T10:00:05Z\",\"validUntil\":\"2026-01-01T10:30:05Z\","
+    "\"nextAt\":\"2026-01-01T10:10:05Z\",\"documentTimestamp\":\"2026-01-01T10:00:04Z\","
+    "\"matchedMeasurement\":\"v1\",\"pcrs\":[" PCRS
+    "," PCR(3) "," PCR(4) "],"
+                          "\"moduleID\":\"" INSTANCE
+                          "-enc0123456789abcdef\",\"enclaveLaunchedAt\":\"2026-01-01T10:00:03Z\","
+                          "\"nonceVerified\":true,\"instanceBound\":true,"
+                          "\"publicKey\":{" PUBLIC_KEY ",\"fingerprint\":\"" HEX64
+                          "\"},\"userDataSHA256\":\"" HEX64 "\","
+                          "\"leafNotAfter\":\"2026-01-01T13:00:00Z\",\"rootSHA256\":\"" HEX64 "\"},"
+                          "\"conditions\":[" CONDITIONS "," OF("PreflightSucceeded") "," OF("Drifted") "]";
+
+/* What the memory of 10,000 objects is planned with. */
+static void test_size(void **state)
+{
+    (void)state;
+    CLEANUP(teedeployment_unrefp) struct teedeployment *object = scene_object(NULL, usual_spec, usual_status);
+    assert_null(object->invalid);
+    struct packed *packed = teedeployment_pack(object);
+    assert_in_range(packed_bytes(packed), 1024, 1536);
+    packed_unref(packed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_field_is_kept),
         cmocka_unit_test(test_little),
+        cmocka_unit_test(test_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
