@@ -296,7 +296,7 @@ void telemetry_observe_pass(void *ctx, const char *key, const struct outcome *ou
 {
     struct controller *controller = ctx;
     struct telemetry *telemetry = &controller->telemetry;
-    struct log log = {.field = STR("object", key)};
+    struct log log = {.fields = {OBJECT(TEE_KIND, key)}};
     const char *result = result_name(outcome);
     bool has_failed = outcome->error.kind != ERROR_NONE;
     flight_record(controller->flight,

@@ -49,6 +49,17 @@ static void put_control(struct buf *out, unsigned char c)
     }
 }
 
+/* A character past ASCII; len 0 = it is none. U+0080 to U+009F steer terminals, as those below 0x20 do. */
+static void put_wide(struct buf *out, const unsigned char *text, size_t len)
+{
+    if (len == 0)
+        buf_puts(out, "\xef\xbf\xbd");
+    else if (text[0] == 0xc2 && text[1] < 0xa0)
+        put_control(out, text[1]);
+    else
+        buf_append(out, text, len);
+}
+
 static void put_string(struct buf *out, const char *value, size_t len)
 {
     const unsigned char *text = (const unsigned char *)value;
@@ -63,10 +74,8 @@ static void put_string(struct buf *out, const char *value, size_t len)
         if (i >= len)
             break;
         size_t wide = text[i] >= 0x80 ? utf8_len(text + i, len - i) : 0;
-        if (wide > 0)
-            buf_append(out, text + i, wide);
-        else if (text[i] >= 0x80)
-            buf_puts(out, "\xef\xbf\xbd");
+        if (text[i] >= 0x80)
+            put_wide(out, text + i, wide);
         else if (text[i] == '"' || text[i] == '\\')
             buf_printf(out, "\\%c", text[i]);
         else

@@ -1,11 +1,11 @@
 /* json_writer: writes one JSON value into a buf, piece by piece, with no tree.
  *
  * Model: open an object or array, write members, close it; the writer places the commas. `key` is NULL inside
- * an array and at the root. Strings are escaped; bytes that are not valid UTF-8 become U+FFFD, so that the
- * result is always valid JSON. A member whose value is NULL is left out: absent fields are omitted, never
- * null. No name here is one of jansson's, so that a file may include both (hence json_text).
- * Threads: none.   Ownership: the buf is the caller's.   Limits: depth 32 (asserted) and the buf's
- * ceiling. Errors: sticky in the buf; check buf_is_ok() at the end. */
+ * an array and at the root. Strings are escaped, all control characters too; bytes that are not valid UTF-8
+ * become U+FFFD, so that the result is always valid JSON. A member whose value is NULL is left out: absent
+ * fields are omitted, never null. No name here is one of jansson's, so that a file may include both (hence
+ * json_text). Threads: none.   Ownership: the buf is the caller's.   Limits: depth 32 (asserted) and the
+ * buf's ceiling. Errors: sticky in the buf; check buf_is_ok() at the end. */
 #ifndef TEE_BASE_JSON_WRITER_H
 #define TEE_BASE_JSON_WRITER_H
 

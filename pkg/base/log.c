@@ -6,12 +6,13 @@
 #include "base/clock.h"
 #include "base/json_writer.h"
 
-#include <inttypes.h>
+#include <assert.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_LINE = 8192 };
+/* So many pairs of so short values fit a line however they are escaped. */
+enum { MAX_LINE = 8192, MAX_PAIRS = 24, MIN_VALUE = 16 };
 
 static struct {
     enum log_level level;
@@ -43,10 +44,59 @@ int log_level_parse(const char *name, enum log_level *ret_level)
     return -1;
 }
 
-static void put_json(struct json_writer *writer, const struct log_field *field)
+/* What a line says behind its message, in order. */
+struct pairs {
+    struct log_field fields[MAX_PAIRS];
+    size_t count;
+};
+
+static void add_pair(struct pairs *pairs, const struct log_field *field)
+{
+    assert(pairs->count < MAX_PAIRS);
+    pairs->fields[pairs->count++] = *field;
+}
+
+static void add_context(struct pairs *pairs, const struct log *log)
+{
+    if (!log)
+        return;
+    add_context(pairs, log->parent);
+    for (const struct log_field *field = log->fields; field->type != LOG_FIELD_END; field++)
+        add_pair(pairs, field);
+}
+
+/* At most max bytes of the value, whole characters. */
+static void put_string(struct json_writer *writer, const char *key, const char *value, size_t max)
+{
+    size_t len = strnlen(value, max + 1);
+    if (len > max) {
+        len = max;
+        while (len > 0 && ((unsigned char)value[len] & 0xc0) == 0x80)
+            len--;
+    }
+    json_text_len(writer, key, value, len);
+}
+
+/* As controller-runtime tells what a line is about: by kind, and flat. */
+static void put_object(struct json_writer *writer, const struct log_field *field, size_t max)
+{
+    const char *slash = strchr(field->string, '/');
+    const char *name = slash ? slash + 1 : field->string;
+    size_t name_space_len = slash ? (size_t)(slash - field->string) : 0;
+    json_open_object(writer, field->key);
+    put_string(writer, "name", name, max);
+    json_text_len(writer, "namespace", field->string, name_space_len < max ? name_space_len : max);
+    json_close_object(writer);
+    json_text_len(writer, "namespace", field->string, name_space_len < max ? name_space_len : max);
+    put_string(writer, "name", name, max);
+}
+
+static void put_json(struct json_writer *writer, const struct log_field *field, size_t max)
 {
     switch (field->type) {
-    case LOG_FIELD_STRING: json_text(writer, field->key, field->string); break;
+    case LOG_FIELD_STRING:
+    case LOG_FIELD_DETAIL: put_string(writer, field->key, field->string, max); break;
+    case LOG_FIELD_OBJECT: put_object(writer, field, max); break;
     case LOG_FIELD_INT: json_int(writer, field->key, field->number); break;
     case LOG_FIELD_BOOL: json_bool(writer, field->key, field->number != 0); break;
     case LOG_FIELD_END: break;
@@ -54,32 +104,18 @@ static void put_json(struct json_writer *writer, const struct log_field *field)
 }
 
 /* key=value; strings are quoted as in JSON so that a line stays one line. */
-static void put_text(struct buf *line, const struct log_field *field)
+static void put_text(struct buf *line, const struct log_field *field, size_t max)
 {
     struct json_writer writer;
-    if (field->type == LOG_FIELD_STRING && !field->string)
-        return;
-    buf_printf(line, " %s=", field->key);
-    json_writer_init(&writer, line);
     struct log_field value = *field;
-    value.key = NULL;
-    put_json(&writer, &value);
-}
-
-static void put_field(struct json_writer *writer, struct buf *line, const struct log_field *field)
-{
-    if (settings.format == LOG_FORMAT_JSON)
-        put_json(writer, field);
-    else if (field->type != LOG_FIELD_END)
-        put_text(line, field);
-}
-
-static void put_context(struct json_writer *writer, struct buf *line, const struct log *log)
-{
-    if (!log)
+    if (field->type == LOG_FIELD_DETAIL)
         return;
-    put_context(writer, line, log->parent);
-    put_field(writer, line, &log->field);
+    if (field->type == LOG_FIELD_OBJECT)
+        value.type = LOG_FIELD_STRING;
+    buf_printf(line, " %s=", field->type == LOG_FIELD_OBJECT ? "object" : field->key);
+    json_writer_init(&writer, line);
+    value.key = NULL;
+    put_json(&writer, &value, max);
 }
 
 static void open_line(struct json_writer *writer, struct buf *line, enum log_level level, const char *message)
@@ -97,6 +133,24 @@ static void open_line(struct json_writer *writer, struct buf *line, enum log_lev
     json_text(writer, "msg", message);
 }
 
+static void put_pairs(struct json_writer *writer, struct buf *line, const struct pairs *pairs, size_t max)
+{
+    bool is_json = settings.format == LOG_FORMAT_JSON;
+    for (size_t i = 0; i < pairs->count; i++) {
+        const struct log_field *field = &pairs->fields[i];
+        bool is_number = field->type == LOG_FIELD_INT || field->type == LOG_FIELD_BOOL;
+        if (!is_number && !field->string)
+            continue;
+        if (is_json)
+            put_json(writer, field, max);
+        else
+            put_text(line, field, max);
+    }
+    if (is_json)
+        json_close_object(writer);
+    buf_putc(line, '\n');
+}
+
 /* A failed write to the log has nowhere to be reported. */
 static void write_line(const struct buf *line)
 {
@@ -104,31 +158,30 @@ static void write_line(const struct buf *line)
     (void)written;
 }
 
+/* The longest values give way first: the bound of all is halved until the line fits. */
 void log_write(const struct log *log, enum log_level level, const char *message, ...)
 {
     if (!log_is_enabled(level))
         return;
-    CLEANUP(buf_done) struct buf line;
-    buf_init(&line, MAX_LINE);
-    struct json_writer writer;
-    open_line(&writer, &line, level, message);
-    put_context(&writer, &line, log);
+    struct pairs pairs = {.count = 0};
+    add_context(&pairs, log);
     va_list args;
     va_start(args, message);
     for (struct log_field field = va_arg(args, struct log_field); field.type != LOG_FIELD_END;
          field = va_arg(args, struct log_field))
-        put_field(&writer, &line, &field);
+        add_pair(&pairs, &field);
     va_end(args);
-    if (settings.format == LOG_FORMAT_JSON)
-        json_close_object(&writer);
-    buf_putc(&line, '\n');
-    if (!buf_is_ok(&line)) {
-        /* Too long: say so under the same message rather than print half a JSON object. */
+    CLEANUP(buf_done) struct buf line;
+    buf_init(&line, MAX_LINE);
+    for (size_t max = MAX_LINE; max >= MIN_VALUE; max /= 2) {
+        struct json_writer writer;
         buf_reset(&line);
         open_line(&writer, &line, level, message);
-        struct log_field cut = BOOL("truncated", true);
-        put_field(&writer, &line, &cut);
-        buf_puts(&line, settings.format == LOG_FORMAT_JSON ? "}\n" : "\n");
+        put_pairs(&writer, &line, &pairs, max);
+        if (buf_is_ok(&line))
+            break;
+        if (max == MAX_LINE)
+            add_pair(&pairs, &BOOL("truncated", true));
     }
     write_line(&line);
 }

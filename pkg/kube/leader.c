@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/uuid.h"
 
 #include <openssl/rand.h>
 #include <string.h>
@@ -230,13 +231,9 @@ struct leader *leader_free(struct leader *leader)
 char *leader_identity_new(void)
 {
     char host[256] = "";
-    unsigned char id[16];
+    char id[UUID_TEXT_SIZE];
     gethostname(host, sizeof(host) - 1);
     host[63] = '\0';
-    RAND_bytes(id, sizeof(id));
-    id[6] = (unsigned char)((id[6] & 0x0f) | 0x40);
-    id[8] = (unsigned char)((id[8] & 0x3f) | 0x80);
-    return mem_printf("%s_%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", host, id[0],
-                      id[1], id[2], id[3], id[4], id[5], id[6], id[7], id[8], id[9], id[10], id[11], id[12],
-                      id[13], id[14], id[15]);
+    uuid_make(id);
+    return mem_printf("%s_%s", host, id);
 }

@@ -318,7 +318,7 @@ static void pass_init(struct pass *pass, struct reconciler *reconciler, struct t
                           .fleet = reconciler->fleet,
                           .capacity = reconciler->capacity,
                           .preflights = reconciler->preflights,
-                          .log = {.field = STR("object", want->key)},
+                          .log = {.fields = {OBJECT(TEE_KIND, want->key)}},
                           .want = want,
                           .next = *want,
                           .memory = memory,
