@@ -41,6 +41,9 @@ LIBRARIES = {
 BANNED = re.compile(r"\b(v?sprintf|strcpy|strcat|strtok|atoi|atol|gets|localtime|u?sleep)\s*\(")
 BRANCH = re.compile(r"\b(?:if|for|while|case)\b|&&|\|\||\?")
 WRITABLE = re.compile(r"^\s*static (?!const\b|inline\b|_Atomic\b|thread_local\b|_Thread_local\b)[^()]*?(?:=|;|\[)")
+# What is told to people, and the names of what must never be. Arguments are looked at without their literals.
+TOLD = re.compile(r"\b(?:STR|DETAIL|OBJECT|error_set|error_wrap)\(((?:[^();]|\((?:[^();]|\([^();]*\))*\))*)\)")
+SECRET = re.compile(r"\b\w*(?:secret|password|token|key_pem|authorization|user_data|document|nonce)\w*\b(?!\s*\()")
 FUNCTION_LINES, COMPLEXITY, FILE_LINES, HEADER_LINES, PARAMETERS = 60, 15, 600, 150, 5
 
 problems = []
@@ -115,6 +118,13 @@ def check_function(path, name, head, start, body):
         problem(path, start, f"{name} has {parameter_count(head)} parameters, more than {PARAMETERS}")
 
 
+def check_told(path, code):
+    for call in TOLD.finditer(code):
+        name = SECRET.search(call.group(1))
+        if name:
+            problem(path, code.count("\n", 0, call.start()) + 1, f"{name.group()} is a secret or a document, by its name, and is told to people")
+
+
 def check_functions(path, lines):
     head_start = 0
     index = 0
@@ -152,6 +162,8 @@ def check_file(path):
             problem(path, number, f"{match.group(1)} is banned")
         if WRITABLE.match(line) and path.startswith(("pkg/", "cmd/")) and "const " not in line:
             problem(path, number, "writable static state")
+    if path.startswith(("pkg/", "cmd/")):
+        check_told(path, code)
     check_functions(path, lines)
 
 

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+static const struct log logger = LOG_ROOT("inventory");
+
 enum { WANTED_DELAY_MS = 2000, PART_DELAY_MS = 3000, BACK_OFF_FIRST_MS = 1000, BACK_OFF_MAX_MS = 30 * 1000 };
 
 static void changed(void *ctx, const char *deployment_id)
@@ -35,7 +37,7 @@ static int describe(struct controller *controller)
     inventory_begin(controller->inventory, clock_mono_ms(controller->clock));
     if (ec2_ports_describe_all(controller, put_host, controller, &err) < 0) {
         inventory_abandon(controller->inventory);
-        log_warn(NULL, "Inventory pass failed", STR("error", err.text));
+        log_warn(&logger, "Inventory pass failed", STR("error", err.text));
         readiness_set(controller, controller->readiness.inventory, &err);
         return -1;
     }
@@ -61,7 +63,7 @@ static void describe_health(struct controller *controller)
     inventory_begin_health(controller->inventory, clock_mono_ms(controller->clock));
     if (ec2_ports_describe_unhealthy(controller, put_health, controller, &err) < 0) {
         if (!loop->is_health_away)
-            log_warn(NULL, "Hosts that fail cannot be looked for", STR("error", err.text));
+            log_warn(&logger, "Hosts that fail cannot be looked for", STR("error", err.text));
         loop->is_health_away = true;
         return;
     }
@@ -80,7 +82,7 @@ static void describe_moving(struct controller *controller, char (*ids)[HOST_ID_S
         for (size_t i = 0; i < part; i++)
             list[i] = ids[first + i];
         if (ec2_ports_describe_some(controller, list, part, put_host, &err) < 0) {
-            log_debug(NULL, "Look at hosts in motion failed", STR("error", err.text));
+            log_debug(&logger, "Look at hosts in motion failed", STR("error", err.text));
             break;
         }
     }

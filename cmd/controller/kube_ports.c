@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const struct log logger = LOG_ROOT("watch");
+
 enum { OBJECT_MAX_BYTES = 4 * 1024 * 1024, CALL_MS = 8000 };
 
 char *kube_ports_path(const char *name_space, const char *name)
@@ -224,7 +226,7 @@ static void failed(void *ctx, const struct error *err)
     const struct watch_scope *scope = ctx;
     struct controller *controller = scope->controller;
     record(controller, "interrupted", scope->name_space, err->reason);
-    log_warn(NULL, "Watch was interrupted", STR("namespace", scope->name_space), STR("error", err->text));
+    log_warn(&logger, "Watch was interrupted", STR("namespace", scope->name_space), STR("error", err->text));
     readiness_set(controller, controller->readiness.watch, err);
 }
 

@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+static const struct log logger = LOG_ROOT("controller");
+
 enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, DRAIN_SECONDS = 15 };
 
 /* Keys and tokens are in our memory: they must not reach a disk by a crash. */
@@ -38,7 +40,7 @@ static void *wait_for_signal(void *ctx)
     while (sigwait(&set, &signal_number) != 0 || signal_number == SIGUSR1)
         if (signal_number == SIGUSR1)
             controller_dump_flight(ctx);
-    log_info(NULL, "Stopping", INT("signal", signal_number));
+    log_info(&logger, "Stopping", INT("signal", signal_number));
     alarm(DRAIN_SECONDS);
     controller_stop(ctx);
     return NULL;
@@ -52,7 +54,7 @@ static int run(const struct options *options)
         fprintf(stderr, "tee-controller: %s\n", err.text);
         return EXIT_USAGE;
     }
-    log_info(NULL, "Starting", STR("version", TEE_VERSION));
+    log_info(&logger, "Starting", STR("version", TEE_VERSION));
     pthread_t signals = thread_start("signals", wait_for_signal, controller);
     int result = controller_run(controller, &err);
     if (result < 0) {
@@ -61,7 +63,7 @@ static int run(const struct options *options)
     }
     thread_join(signals);
     controller_free(controller);
-    log_info(NULL, "Stopped");
+    log_info(&logger, "Stopped");
     return result < 0 ? EXIT_FAILED : EXIT_STOPPED;
 }
 

@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+static const struct log logger = LOG_ROOT("sweep");
+
 struct gathering {
     struct controller *controller;
     int64_t wall_ms;
@@ -57,7 +59,7 @@ static void refuse(const struct sweep_result *result)
     buf_init(&ids, 1024);
     for (size_t i = 0; i < result->id_count; i++)
         buf_printf(&ids, "%s%s", i > 0 ? " " : "", result->ids[i]);
-    log_error(NULL,
+    log_error(&logger,
               "Instances without a TeeDeployment are too many to be orphans, and none is terminated; if they "
               "are to go, "
               "terminate them by hand; if they are to stay, tag them tee-retained",
@@ -71,11 +73,11 @@ static void end_orphans(struct controller *controller, const struct sweep_result
     for (size_t i = 0; i < result->id_count; i++) {
         struct error err = {0};
         if (ports->terminate_host(ports->ctx, result->ids[i], &err) < 0) {
-            log_warn(NULL, "Orphan was not terminated", STR("instance", result->ids[i]),
+            log_warn(&logger, "Orphan was not terminated", STR("instance", result->ids[i]),
                      STR("error", err.text));
             continue;
         }
-        log_warn(NULL, "Instance has no TeeDeployment and is terminated", STR("instance", result->ids[i]));
+        log_warn(&logger, "Instance has no TeeDeployment and is terminated", STR("instance", result->ids[i]));
         telemetry_count_orphan(controller);
     }
 }
@@ -104,7 +106,7 @@ void orphan_sweep_run(struct controller *controller)
     loop->next_sweep_ms = now_ms + interval_ms;
     const char *doubt = find_doubt(controller);
     if (doubt) {
-        log_debug(NULL, "Orphan sweep was left out", STR("reason", doubt));
+        log_debug(&logger, "Orphan sweep was left out", STR("reason", doubt));
         sweep_abandon(loop->sweep);
         return;
     }
@@ -113,7 +115,7 @@ void orphan_sweep_run(struct controller *controller)
     sweep_begin(loop->sweep);
     inventory_each(controller->inventory, add_host, &gathering);
     if (sweep_count_candidates(loop->sweep) > 0 && claim_all(controller, &err) < 0) {
-        log_warn(NULL, "Orphan sweep was given up", STR("error", err.text));
+        log_warn(&logger, "Orphan sweep was given up", STR("error", err.text));
         sweep_abandon(loop->sweep);
         return;
     }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const struct log logger = LOG_ROOT("preflight");
+
 enum { READ_MS = 10 * 1000, DECODE_MS = 5 * 1000, TYPE_LIFE_MS = 6 * 3600 * 1000, TYPES_MAX = 256 };
 
 _Static_assert(sizeof(((struct subnet_facts *)0)->id) == EC2_ID_SIZE, "ids are copied whole");
@@ -140,7 +142,7 @@ static void explain(struct controller *controller, const struct ec2_fault *fault
                                denial.principal,
                                denial.is_explicit ? "a statement denies it" : "no statement allows it");
     else if (fault->encoded[0])
-        log_debug(NULL, "The reasons of a refusal were not decoded", STR("error", err.text));
+        log_debug(&logger, "The reasons of a refusal were not decoded", STR("error", err.text));
     if (len >= sizeof(reply->detail) / 2)
         len = sizeof(reply->detail) / 2 - 1;
     snprintf(reply->detail + len, sizeof(reply->detail) - len, "%s: %s", fault->code, fault->message);

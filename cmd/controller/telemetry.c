@@ -5,13 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+static const struct log logger = LOG_ROOT("controller");
+
 static const double seconds_bounds[] = {
     .005, .01, .025, .05, .1,  .15, .2,  .25, .3, .35, .4, .45, .5, .6, .7, .8, .9, 1,  1.25, 1.5,
     1.75, 2,   2.5,  3,   3.5, 4,   4.5, 5,   6,  7,   8,  9,   10, 15, 20, 25, 30, 40, 50,   60};
 /* client-go's: 1e-8, ten times as much each. */
 static const double queue_bounds[] = {1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100, 1000};
-static const char *const controller_label[] = {"teedeployment", NULL};
-static const char *const queue_labels[] = {"teedeployment", "teedeployment", NULL};
+static const char *const controller_label[] = {TEE_CONTROLLER, NULL};
+static const char *const queue_labels[] = {TEE_CONTROLLER, TEE_CONTROLLER, NULL};
 
 static struct metric_series *one(struct metrics *metrics, enum metric_type type, const char *name,
                                  const char *help)
@@ -129,7 +131,7 @@ static void add_reconcile_metrics(struct telemetry *telemetry)
     telemetry->reconcile_total = metrics_add(metrics, &total);
     static const char *const results[] = {"success", "error", "requeue", "requeue_after"};
     for (size_t i = 0; i < ARRAY_LEN(results); i++)
-        metric_get_series(telemetry->reconcile_total, (const char *[]){"teedeployment", results[i], NULL});
+        metric_get_series(telemetry->reconcile_total, (const char *[]){TEE_CONTROLLER, results[i], NULL});
     telemetry->reconcile_errors =
         one(metrics, METRIC_COUNTER, "controller_runtime_reconcile_errors_total", "Passes that failed");
     telemetry->reconcile_terminal =
@@ -160,8 +162,8 @@ static void add_queue_metrics(struct telemetry *telemetry)
                                   .labels = {"name", "controller", "priority"}};
     struct metric *depths = metrics_add(metrics, &depth);
     for (size_t i = 0; i < WORK_CLASSES; i++)
-        telemetry->queue_depth[i] = metric_get_series(
-            depths, (const char *[]){"teedeployment", "teedeployment", priorities[i], NULL});
+        telemetry->queue_depth[i] =
+            metric_get_series(depths, (const char *[]){TEE_CONTROLLER, TEE_CONTROLLER, priorities[i], NULL});
     telemetry->queue_wait_seconds = of_queue(metrics, METRIC_HISTOGRAM, "workqueue_queue_duration_seconds",
                                              "How long keys were ready before a worker took them");
     telemetry->queue_work_seconds =
@@ -296,7 +298,6 @@ void telemetry_observe_pass(void *ctx, const char *key, const struct outcome *ou
 {
     struct controller *controller = ctx;
     struct telemetry *telemetry = &controller->telemetry;
-    struct log log = {.fields = {OBJECT(TEE_KIND, key)}};
     const char *result = result_name(outcome);
     bool has_failed = outcome->error.kind != ERROR_NONE;
     flight_record(controller->flight,
@@ -305,22 +306,15 @@ void telemetry_observe_pass(void *ctx, const char *key, const struct outcome *ou
                                         .key = key,
                                         .reason = has_failed ? outcome->error.reason : result,
                                         .value = duration_ms});
-    metric_add(metric_get_series(telemetry->reconcile_total, (const char *[]){"teedeployment", result, NULL}),
+    metric_add(metric_get_series(telemetry->reconcile_total, (const char *[]){TEE_CONTROLLER, result, NULL}),
                1);
     metric_observe(telemetry->reconcile_seconds, (double)duration_ms / 1000);
     metric_observe(telemetry->queue_work_seconds, (double)duration_ms / 1000);
     metric_observe(telemetry->queue_wait_seconds, (double)workqueue_waited_ms(controller->queue, key) / 1000);
     if (outcome->kind == OUTCOME_TERMINAL)
         metric_add(telemetry->reconcile_terminal, 1);
-    if (!has_failed)
-        return;
-    if (outcome->is_quiet) {
-        log_debug(&log, "Pass will be repeated", STR("reason", outcome->error.reason),
-                  STR("error", outcome->error.text));
-        return;
-    }
-    metric_add(telemetry->reconcile_errors, 1);
-    log_error(&log, "Pass failed", STR("reason", outcome->error.reason), STR("error", outcome->error.text));
+    if (has_failed && !outcome->is_quiet)
+        metric_add(telemetry->reconcile_errors, 1);
 }
 
 void telemetry_observe_attestation(void *ctx, const char *verdict, const char *reason)
@@ -389,7 +383,7 @@ static void readyz(void *ctx, const char *query, struct buf *out, int *ret_statu
     buf_printf(out, "role: %s\n", is_leader ? "leader" : "standby");
     *ret_status = is_ready ? 200 : 503;
     if (is_ready && !atomic_exchange(&controller->is_ready_logged, true))
-        log_info(NULL, "Ready", INT("afterMs", clock_mono_ms(controller->clock) - controller->start_ms));
+        log_info(&logger, "Ready", INT("afterMs", clock_mono_ms(controller->clock) - controller->start_ms));
 }
 
 /* The server's thread answers, and the queue's lock can be taken: the process is not wedged. */
@@ -421,7 +415,7 @@ int telemetry_serve(struct controller *controller, struct error *err)
     };
     if (http_server_start(listeners, ARRAY_LEN(listeners), &controller->server, err) < 0)
         return -1;
-    log_info(NULL, "Serving", INT("metricsPort", http_server_get_port(controller->server, 0)),
+    log_info(&logger, "Serving", INT("metricsPort", http_server_get_port(controller->server, 0)),
              INT("healthPort", http_server_get_port(controller->server, 1)));
     return 0;
 }

@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+static const struct log logger = LOG_ROOT("watch");
+
 static void emit(struct controller *controller, const struct object_identity *identity, const char *why)
 {
     char note[512];
@@ -39,7 +41,7 @@ bool unreadable_take(struct controller *controller, enum watch_event_type type, 
         return true;
     }
     telemetry_count_unreadable(controller);
-    log_error(NULL, "Object was skipped", STR("object", key), STR("error", why));
+    log_error(&logger, "Object was skipped", OBJECT(TEE_KIND, key), STR("error", why));
     if (!is_known)
         return false;
     store_keep(controller->store, key);

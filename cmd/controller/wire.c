@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+static const struct log logger = LOG_ROOT("controller");
+
 enum { ROOT_FILE_MAX = 64 * 1024, START_RETRY_FIRST_MS = 500, START_RETRY_MAX_MS = 10 * 1000 };
 
 static const char *process_env(void *ctx, const char *name)
@@ -51,7 +53,7 @@ static int load_roots(struct controller *controller, struct error *err)
         if (add_root_file(&controller->roots, options->roots[i], err) < 0)
             return -1;
     if (options->root_count > 0)
-        log_warn(NULL,
+        log_warn(&logger,
                  "Attestation roots were replaced; documents of real Nitro enclaves are only accepted if "
                  "the AWS root is among them",
                  INT("files", options->root_count));
@@ -126,7 +128,7 @@ static void make_scopes(struct controller *controller)
     for (size_t i = 0; i < controller->scope_count; i++)
         controller->scopes[i] = (struct watch_scope){.controller = controller, .name_space = names[i]};
     if (options->namespace_count > 0 && options->orphan_sweep_interval_s > 0)
-        log_warn(NULL, "Orphans are not looked for, because objects of other namespaces are not seen",
+        log_warn(&logger, "Orphans are not looked for, because objects of other namespaces are not seen",
                  INT("namespaces", (long long)options->namespace_count));
 }
 
@@ -161,13 +163,13 @@ static void make_core(struct controller *controller)
 static void note_provider(void *ctx, const char *provider)
 {
     (void)ctx;
-    log_info(NULL, "AWS credentials were found", STR("provider", provider));
+    log_info(&logger, "AWS credentials were found", STR("provider", provider));
 }
 
 static void note_warning(void *ctx, const char *text)
 {
     (void)ctx;
-    log_warn(NULL, "API server warned", STR("warning", text));
+    log_warn(&logger, "API server warned", STR("warning", text));
 }
 
 static void make_clients(struct controller *controller)
@@ -218,7 +220,7 @@ static int insist(struct controller *controller, int (*attempt)(struct controlle
         struct error err = {0};
         if (attempt(controller, &err) == 0)
             return 0;
-        log_warn(NULL, "Start is waiting", STR("error", err.text));
+        log_warn(&logger, "Start is waiting", STR("error", err.text));
         readiness_set(controller, controller->readiness.start, &err);
         if (stop_wait(&controller->stop, wait_ms))
             return -1;
@@ -271,14 +273,14 @@ static void gained(void *ctx, int64_t transitions)
     struct controller *controller = ctx;
     flight_record(controller->flight,
                   &(struct flight_note){.part = FLIGHT_LEASE, .what = "gained", .value = transitions});
-    log_info(NULL, "Lease was acquired", INT("transitions", transitions));
+    log_info(&logger, "Lease was acquired", INT("transitions", transitions));
 }
 
 static void lost(void *ctx)
 {
     struct controller *controller = ctx;
     flight_record(controller->flight, &(struct flight_note){.part = FLIGHT_LEASE, .what = "lost"});
-    log_warn(NULL, "Lease was lost");
+    log_warn(&logger, "Lease was lost");
 }
 
 static int start_leader(struct controller *controller, struct error *err)
@@ -362,7 +364,7 @@ void controller_stop(struct controller *controller)
 void controller_dump_flight(struct controller *controller)
 {
     size_t count = flight_dump(controller->flight, STDERR_FILENO, controller->options->log_format);
-    log_info(NULL, "Flight recorder was dumped", INT("transitions", (long long)count),
+    log_info(&logger, "Flight recorder was dumped", INT("transitions", (long long)count),
              INT("lost", flight_get_lost(controller->flight)));
 }
 

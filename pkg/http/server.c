@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+static const struct log logger = LOG_ROOT("http");
+
 enum {
     MAX_LISTENERS = 4,
     MAX_FDS = 64,
@@ -179,7 +181,7 @@ static void log_line(int level, const char *line)
     char text[256];
     snprintf(text, sizeof(text), "%s", line);
     text[strcspn(text, "\n")] = '\0';
-    log_debug(NULL, "HTTP server reported", STR("text", text));
+    log_debug(&logger, "HTTP server reported", STR("text", text));
 }
 
 static void *run(void *ctx)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const struct log logger = LOG_ROOT("events");
+
 enum {
     MAX_QUEUED = 1000,
     MAX_TRIES = 12,
@@ -148,7 +150,7 @@ static void *run(void *ctx)
         struct error err = {0};
         if (send_event(queue, item, &err) < 0) {
             atomic_fetch_add(&queue->dropped, 1);
-            log_debug(NULL, "Event was not sent", STR("reason", err.reason), STR("error", err.text));
+            log_debug(&logger, "Event was not sent", STR("reason", err.reason), STR("error", err.text));
         }
         item_free(item);
     }

@@ -9,6 +9,8 @@
 #include <openssl/rand.h>
 #include <string.h>
 
+static const struct log logger = LOG_ROOT("lease");
+
 enum { MIN_CALL_MS = 1000, MAX_LEASE_BYTES = 256 * 1024 };
 
 struct leader {
@@ -100,14 +102,14 @@ static void look(struct leader *leader)
         lease_view_observe(&leader->view, NULL, now_mono_ms());
         return;
     }
-    log_debug(NULL, "Lease call failed", STR("reason", err.reason), STR("error", err.text));
+    log_debug(&logger, "Lease call failed", STR("reason", err.reason), STR("error", err.text));
 }
 
 /* "Somebody else wrote" may be a label as well as a new holder: the object tells, at once. Where the outcome
  * of our write is unknown, the right to act lasts as long as it was granted and the next step asks. */
 static void on_failure(struct leader *leader, const struct error *err)
 {
-    log_debug(NULL, "Lease call failed", STR("reason", err->reason), STR("error", err->text));
+    log_debug(&logger, "Lease call failed", STR("reason", err->reason), STR("error", err->text));
     leader->view.is_known = false;
     if (err->kind != ERROR_CONFLICT && err->kind != ERROR_ABSENT)
         return;
@@ -171,7 +173,7 @@ static void release(struct leader *leader)
     struct lease_record record = lease_plan_release(&leader->view, clock_wall_ms(clock_real()));
     int64_t timeout_ms = leader->options.times.retry_ms;
     if (call(leader, &record, timeout_ms < left_ms ? timeout_ms : left_ms, &err) < 0)
-        log_debug(NULL, "Lease was not released", STR("reason", err.reason), STR("error", err.text));
+        log_debug(&logger, "Lease was not released", STR("reason", err.reason), STR("error", err.text));
 }
 
 /* While leading, no wait goes past the time that is left: the loss is noticed when it happens. */

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+static const struct log logger = LOG_ROOT("watch");
+
 enum {
     IDLE_TIMEOUT_MS = 70000,
     LIST_TIMEOUT_MS = 600000,
@@ -45,7 +47,7 @@ static void report_failure(struct watcher *watcher, const struct kube_status *st
     if (stop_is_requested(&watcher->stop))
         return;
     atomic_fetch_add(&watcher->failure_count, 1);
-    log_debug(NULL, "Watch request failed", STR("reason", err->reason), STR("error", err->text));
+    log_debug(&logger, "Watch request failed", STR("reason", err->reason), STR("error", err->text));
     watcher->options.owner.failed(watcher->options.owner.ctx, err);
     watch_on_failure(&watcher->watch, now_mono_ms(), status);
 }

@@ -9,6 +9,7 @@
 #include "base/hmap.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "base/uuid.h"
 #include "reconcile/ledger.h"
 #include "reconcile/observed_pack.h"
 #include "reconcile/pass.h"
@@ -17,6 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const struct log logger = LOG_ROOT("reconcile");
 
 enum {
     OWN_WRITE_CAP_MS = 10 * 1000,
@@ -312,13 +315,13 @@ static int pass_run(struct pass *pass, struct error *err)
 }
 
 static void pass_init(struct pass *pass, struct reconciler *reconciler, struct teedeployment *want,
-                      struct memory *memory)
+                      struct memory *memory, const struct log *log)
 {
     *pass = (struct pass){.options = &reconciler->options,
                           .fleet = reconciler->fleet,
                           .capacity = reconciler->capacity,
                           .preflights = reconciler->preflights,
-                          .log = {.fields = {OBJECT(TEE_KIND, want->key)}},
+                          .log = *log,
                           .want = want,
                           .next = *want,
                           .memory = memory,
@@ -401,7 +404,7 @@ static struct outcome failed(const struct error *err, const char *key)
     return outcome;
 }
 
-struct outcome reconciler_pass(struct reconciler *reconciler, const char *key)
+static struct outcome run_key(struct reconciler *reconciler, const char *key, const struct log *log)
 {
     struct error err = {0};
     struct store *store = reconciler->options.store;
@@ -416,10 +419,36 @@ struct outcome reconciler_pass(struct reconciler *reconciler, const char *key)
     struct pass pass;
     struct memory memory;
     remember(reconciler, want, &memory);
-    pass_init(&pass, reconciler, want, &memory);
+    pass_init(&pass, reconciler, want, &memory, log);
     struct outcome outcome = pass_run(&pass, &err) < 0 ? failed(&err, key) : next_look(&pass);
     outcome.generation = want->generation;
     pass_done(&pass);
     keep_memory(reconciler, key, &memory);
+    return outcome;
+}
+
+static void log_outcome(const struct log *log, const struct outcome *outcome)
+{
+    if (outcome->error.kind == ERROR_NONE)
+        return;
+    const struct log_field reason = STR("reason", outcome->error.reason);
+    const struct log_field text = STR("error", outcome->error.text);
+    if (outcome->is_quiet)
+        log_debug(log, "Pass will be repeated", reason, text);
+    else
+        log_error(log, "Pass failed", reason, text);
+}
+
+/* The log's context has the keys of controller-runtime's, so that whoever reads its logs can read ours. */
+struct outcome reconciler_pass(struct reconciler *reconciler, const char *key)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_make(id);
+    const struct log log = {
+        .parent = &logger,
+        .fields = {DETAIL("controller", TEE_CONTROLLER), DETAIL("controllerGroup", TEE_GROUP),
+                   DETAIL("controllerKind", TEE_KIND), OBJECT(TEE_KIND, key), DETAIL("reconcileID", id)}};
+    struct outcome outcome = run_key(reconciler, key, &log);
+    log_outcome(&log, &outcome);
     return outcome;
 }

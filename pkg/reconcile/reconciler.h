@@ -15,6 +15,9 @@
 #include "reconcile/ports.h"
 #include "reconcile/store.h"
 
+/* What metrics and logs call it. */
+#define TEE_CONTROLLER "teedeployment"
+
 struct reconciler;
 
 struct reconciler_options {

@@ -90,6 +90,10 @@ expect "a spec that cannot work is Stalled" "met" kubectl wait --for=condition=S
 expect "its message names the field and the flag" "--allow-debug-enclaves" field debug "$(condition Ready message)"
 expect "the other object becomes Ready" "met" kubectl wait --for=condition=Ready teedeployment/hello --timeout=60s
 expect "evidence is in the status" "h" field hello '{.status.attestation.evidence}'
+expect "a line of a pass has the keys of controller-runtime's" \
+  "reconcile teedeployment tee.dev TeeDeployment default hello default hello 36" jq -r 'select(.msg == "Instance was launched" and .name == "hello")
+    | [.logger, .controller, .controllerGroup, .controllerKind, .TeeDeployment.namespace, .TeeDeployment.name, .namespace, .name,
+       (.reconcileID | length | tostring)] | join(" ")' "$DIR/controller.log"
 kubectl delete teedeployment debug --timeout=30s >/dev/null
 
 INSTANCE=$(field hello '{.status.instance.id}')

@@ -128,7 +128,7 @@ has_event() { [[ -n $(event_of "$1") ]]; }
 wait_until 20 "the Event is there" has_event past-int64 || true
 expect "past int64: told in an Event" "cannot be read and is left as it is: the object's text has a number out of range" event_of past-int64
 expect "past int64: in kubectl describe" "Invalid" kubectl describe teedeployment past-int64
-logged() { jq -r --arg n "default/$1" 'select(.msg == "Object was skipped" and .object == $n) | .error' "$DIR/controller.log"; }
+logged() { jq -r --arg n "default/$1" 'select(.msg == "Object was skipped" and "\(.namespace)/\(.name)" == $n) | .error' "$DIR/controller.log"; }
 expect "past int64: in the log" "a number out of range" logged past-int64
 expect "past int64: counted" "tee_unreadable_objects_total 1" metrics
 expect "ready all the same" "ok" is_ready_text
