@@ -8,6 +8,7 @@
 #define TEE_CONTROLLER_CONTROLLER_H
 
 #include "base/flight.h"
+#include "base/heartbeat.h"
 #include "base/hmap.h"
 #include "http/server.h"
 #include "kube/event_queue.h"
@@ -48,6 +49,7 @@ struct readiness {
 
 struct inventory_loop {
     pthread_t thread;
+    struct heartbeat *heartbeat; /* of the thread */
     bool is_started;
     pthread_mutex_t mutex;
     pthread_cond_t cond;
@@ -82,6 +84,7 @@ struct controller {
     char *sts_endpoint;
     struct reconcile_config config;
     struct flight *flight;
+    struct heartbeats *heartbeats;
     struct telemetry telemetry;
     struct readiness readiness;
     struct http_server *server;
@@ -131,6 +134,8 @@ int64_t controller_change_timeout_ms(struct controller *controller);
 void inventory_loop_start(struct controller *controller);
 void inventory_loop_stop(struct controller *controller);
 void inventory_loop_want(struct controller *controller);
+/* Of its thread: a step begins that ends with one call to EC2 or to the API server. */
+void inventory_loop_promise(struct controller *controller);
 /* orphan_sweep.c: after a complete look at EC2. */
 void orphan_sweep_run(struct controller *controller);
 

@@ -135,7 +135,8 @@ struct ec2_batch *ec2_ports_make_batch(struct controller *controller)
                                         .send = send_batch,
                                         .may_act = may_send,
                                         .settled = batch_settled,
-                                        .ctx = controller};
+                                        .ctx = controller,
+                                        .heartbeats = controller->heartbeats};
     return ec2_batch_new(&options);
 }
 

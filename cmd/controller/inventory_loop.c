@@ -8,7 +8,13 @@
 
 static const struct log logger = LOG_ROOT("inventory");
 
-enum { WANTED_DELAY_MS = 2000, PART_DELAY_MS = 3000, BACK_OFF_FIRST_MS = 1000, BACK_OFF_MAX_MS = 30 * 1000 };
+enum {
+    WANTED_DELAY_MS = 2000,
+    PART_DELAY_MS = 3000,
+    BACK_OFF_FIRST_MS = 1000,
+    BACK_OFF_MAX_MS = 30 * 1000,
+    STEP_MAX_MS = 180 * 1000
+};
 
 static void changed(void *ctx, const char *deployment_id)
 {
@@ -18,9 +24,15 @@ static void changed(void *ctx, const char *deployment_id)
         workqueue_add(controller->queue, key, WORK_URGENT);
 }
 
+void inventory_loop_promise(struct controller *controller)
+{
+    heartbeat_promise(controller->inventory_loop.heartbeat, STEP_MAX_MS);
+}
+
 static void put_host(void *ctx, const struct host *host)
 {
     struct controller *controller = ctx;
+    inventory_loop_promise(controller); /* there may be many pages */
     inventory_put(controller->inventory, host, clock_mono_ms(controller->clock));
 }
 
@@ -34,6 +46,7 @@ static int describe(struct controller *controller)
 {
     struct error err = {0};
     bool is_first = inventory_completed_ms(controller->inventory) == 0;
+    inventory_loop_promise(controller);
     inventory_begin(controller->inventory, clock_mono_ms(controller->clock));
     if (ec2_ports_describe_all(controller, put_host, controller, &err) < 0) {
         inventory_abandon(controller->inventory);
@@ -60,6 +73,7 @@ static void describe_health(struct controller *controller)
 {
     struct error err = {0};
     struct inventory_loop *loop = &controller->inventory_loop;
+    inventory_loop_promise(controller);
     inventory_begin_health(controller->inventory, clock_mono_ms(controller->clock));
     if (ec2_ports_describe_unhealthy(controller, put_health, controller, &err) < 0) {
         if (!loop->is_health_away)
@@ -78,6 +92,7 @@ static void describe_moving(struct controller *controller, char (*ids)[HOST_ID_S
     struct error err = {0};
     inventory_begin_part(controller->inventory, clock_mono_ms(controller->clock));
     for (size_t first = 0; first < count; first += INVENTORY_PART_MAX) {
+        inventory_loop_promise(controller);
         size_t part = count - first < INVENTORY_PART_MAX ? count - first : INVENTORY_PART_MAX;
         for (size_t i = 0; i < part; i++)
             list[i] = ids[first + i];
@@ -151,10 +166,12 @@ static void *loop_run(void *ctx)
     int64_t due_ms = 0;
     int64_t health_due_ms = 0;
     struct inventory_loop *loop = &controller->inventory_loop;
+    loop->heartbeat = heartbeat_join(controller->heartbeats, "inventory");
     for (;;) {
+        heartbeat_promise(loop->heartbeat, due_ms - clock_mono_ms(controller->clock));
         enum turn turn = wait_for_turn(loop, controller->clock, due_ms);
         if (turn == TURN_NONE)
-            return NULL;
+            break;
         if (turn == TURN_PART && look_at_moving(controller)) {
             look_again_if_moving(controller);
             continue;
@@ -176,6 +193,8 @@ static void *loop_run(void *ctx)
         due_ms = clock_mono_ms(controller->clock) + back_off_ms;
         back_off_ms = back_off_ms * 2 < BACK_OFF_MAX_MS ? back_off_ms * 2 : BACK_OFF_MAX_MS;
     }
+    heartbeat_leave(loop->heartbeat);
+    return NULL;
 }
 
 void inventory_loop_start(struct controller *controller)

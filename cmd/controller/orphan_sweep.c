@@ -28,6 +28,7 @@ static int claim(void *ctx, const char *text, size_t len, struct error *err)
 {
     struct controller *controller = ctx;
     CLEANUP(teedeployment_unrefp) struct teedeployment *object = NULL;
+    inventory_loop_promise(controller);
     if (teedeployment_decode(text, len, &object, err) < 0)
         return error_wrap(err, "an object that cannot be read may have a host");
     sweep_claim(controller->inventory_loop.sweep, object);
@@ -112,6 +113,7 @@ void orphan_sweep_run(struct controller *controller)
     }
     struct gathering gathering = {controller, clock_wall_ms(controller->clock)};
     struct error err = {0};
+    inventory_loop_promise(controller);
     sweep_begin(loop->sweep);
     inventory_each(controller->inventory, add_host, &gathering);
     if (sweep_count_candidates(loop->sweep) > 0 && claim_all(controller, &err) < 0) {

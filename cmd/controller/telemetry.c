@@ -386,13 +386,20 @@ static void readyz(void *ctx, const char *query, struct buf *out, int *ret_statu
         log_info(&logger, "Ready", INT("afterMs", clock_mono_ms(controller->clock) - controller->start_ms));
 }
 
-/* The server's thread answers, and the queue's lock can be taken: the process is not wedged. */
+/* No lock is taken: whoever holds one for ever is silent, and this thread has to say so. */
 static void livez(void *ctx, const char *query, struct buf *out, int *ret_status)
 {
     (void)query;
-    (void)ret_status;
-    workqueue_get_counts(((struct controller *)ctx)->queue);
-    buf_puts(out, "ok\n");
+    int64_t late_ms = 0;
+    const char *silent = heartbeats_find_silent(((struct controller *)ctx)->heartbeats, &late_ms);
+    if (!silent) {
+        buf_puts(out, "ok\n");
+        return;
+    }
+    buf_printf(out, "[-] %s: silent for %lld s longer than anything it does may take\n", silent,
+               (long long)late_ms / 1000);
+    *ret_status = 503;
+    log_error(&logger, "Thread is stuck", STR("thread", silent), INT("lateMs", late_ms));
 }
 
 static void metrics_page(void *ctx, const char *query, struct buf *out, int *ret_status)

@@ -200,6 +200,7 @@ int controller_new(const struct options *options, struct controller **ret_contro
     controller->start_ms = clock_mono_ms(controller->clock);
     stop_init(&controller->stop);
     snprintf(controller->readiness.start, sizeof(controller->readiness.start), "waiting for the API server");
+    controller->heartbeats = heartbeats_new(controller->clock);
     make_core(controller);
     if (load_configuration(controller, err) < 0) {
         controller_free(controller);
@@ -300,7 +301,8 @@ static int start_leader(struct controller *controller, struct error *err)
                                     .ctx = controller,
                                     .gained = gained,
                                     .lost = lost,
-                                    .observe = telemetry_observe_request};
+                                    .observe = telemetry_observe_request,
+                                    .heartbeats = controller->heartbeats};
     return leader_start(&leader, &controller->leader, err);
 }
 
@@ -317,14 +319,15 @@ static void start_watcher(struct controller *controller, struct watch_scope *sco
                                       .selector = controller->options->selector,
                                       .streams = true,
                                       .owner = kube_ports_owner(scope),
-                                      .seed = (uint64_t)controller->start_ms + index};
+                                      .seed = (uint64_t)controller->start_ms + index,
+                                      .heartbeats = controller->heartbeats};
     scope->watcher = watcher_start(&watcher);
 }
 
 static void start_parts(struct controller *controller)
 {
     struct event_source source = {.controller = "tee.dev/controller", .instance = controller->identity};
-    controller->events = event_queue_start(controller->kube, &source);
+    controller->events = event_queue_start(controller->kube, &source, controller->heartbeats);
     for (size_t i = 0; i < controller->scope_count; i++)
         start_watcher(controller, &controller->scopes[i], i);
     inventory_loop_start(controller);
@@ -336,7 +339,8 @@ static void start_parts(struct controller *controller)
                                       .count = controller->options->workers,
                                       .may_work = may_work,
                                       .observe = telemetry_observe_pass,
-                                      .ctx = controller};
+                                      .ctx = controller,
+                                      .heartbeats = controller->heartbeats};
     controller->workers = workers_start(&workers);
     atomic_store(&controller->is_started, true);
     readiness_set(controller, controller->readiness.start, NULL);
@@ -393,6 +397,7 @@ struct controller *controller_free(struct controller *controller)
     store_free(controller->store);
     telemetry_done(controller);
     flight_free(controller->flight);
+    heartbeats_free(controller->heartbeats);
     attest_roots_done(&controller->roots);
     kube_config_done(&controller->kube_config);
     aws_config_done(&controller->aws_config);

@@ -13,6 +13,7 @@ enum {
     MAX_QUEUED = 1000,
     MAX_TRIES = 12,
     RETRY_MS = 10000,
+    RETRY_MAX_MS = 12500,
     CALL_TIMEOUT_MS = 10000,
     MAX_BODY_BYTES = 16 * 1024
 };
@@ -29,6 +30,8 @@ struct event_queue {
     struct event_book book;
     struct stop stop;
     pthread_t thread;
+    struct heartbeats *heartbeats;
+    struct heartbeat *heartbeat; /* of the thread */
     pthread_mutex_t mutex;
     pthread_cond_t cond;
     struct item *first, **last;
@@ -121,6 +124,7 @@ static int send_once(struct event_queue *queue, const struct item *item, const s
         .timeout_ms = CALL_TIMEOUT_MS,
         .stop = &queue->stop,
     };
+    heartbeat_promise(queue->heartbeat, CALL_TIMEOUT_MS + RETRY_MAX_MS);
     return kube_perform(queue->client, &request, NULL, err);
 }
 
@@ -137,7 +141,8 @@ static int send_event(struct event_queue *queue, const struct item *item, struct
             continue;
         }
         bool may_pass = err->kind == ERROR_UNAVAILABLE || err->kind == ERROR_THROTTLED;
-        if (!may_pass || tries >= MAX_TRIES || stop_wait(&queue->stop, RETRY_MS + item->wall_ms % 2500))
+        if (!may_pass || tries >= MAX_TRIES ||
+            stop_wait(&queue->stop, RETRY_MS + item->wall_ms % (RETRY_MAX_MS - RETRY_MS)))
             return -1;
     }
     return 0;
@@ -146,6 +151,7 @@ static int send_event(struct event_queue *queue, const struct item *item, struct
 static void *run(void *ctx)
 {
     struct event_queue *queue = ctx;
+    queue->heartbeat = heartbeat_join(queue->heartbeats, "events");
     for (struct item *item = take(queue); item; item = take(queue)) {
         struct error err = {0};
         if (send_event(queue, item, &err) < 0) {
@@ -153,15 +159,19 @@ static void *run(void *ctx)
             log_debug(&logger, "Event was not sent", STR("reason", err.reason), STR("error", err.text));
         }
         item_free(item);
+        heartbeat_rest(queue->heartbeat);
     }
+    heartbeat_leave(queue->heartbeat);
     return NULL;
 }
 
-struct event_queue *event_queue_start(struct kube_client *client, const struct event_source *source)
+struct event_queue *event_queue_start(struct kube_client *client, const struct event_source *source,
+                                      struct heartbeats *heartbeats)
 {
     struct event_queue *queue = mem_calloc(1, sizeof(*queue));
     queue->client = client;
     queue->source = *source;
+    queue->heartbeats = heartbeats;
     queue->last = &queue->first;
     event_book_init(&queue->book);
     stop_init(&queue->stop);

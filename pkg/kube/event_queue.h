@@ -8,12 +8,15 @@
 #ifndef TEE_KUBE_EVENT_QUEUE_H
 #define TEE_KUBE_EVENT_QUEUE_H
 
+#include "base/heartbeat.h"
 #include "kube/client.h"
 #include "kube/event.h"
 
 struct event_queue;
 
-struct event_queue *event_queue_start(struct kube_client *client, const struct event_source *source);
+/* heartbeats may be NULL. */
+struct event_queue *event_queue_start(struct kube_client *client, const struct event_source *source,
+                                      struct heartbeats *heartbeats);
 /* What is still queued is dropped. */
 struct event_queue *event_queue_free(struct event_queue *queue);
 void event_queue_emit(struct event_queue *queue, const struct event *event);

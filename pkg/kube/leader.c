@@ -11,7 +11,7 @@
 
 static const struct log logger = LOG_ROOT("lease");
 
-enum { MIN_CALL_MS = 1000, MAX_LEASE_BYTES = 256 * 1024 };
+enum { STEP_CALLS = 3, MIN_CALL_MS = 1000, MAX_LEASE_BYTES = 256 * 1024 };
 
 struct leader {
     struct leader_options options;
@@ -180,16 +180,20 @@ static void release(struct leader *leader)
 static void *run(void *ctx)
 {
     struct leader *leader = ctx;
+    struct heartbeat *heartbeat = heartbeat_join(leader->options.heartbeats, "leader");
     while (!stop_is_requested(&leader->stop)) {
+        heartbeat_promise(heartbeat, STEP_CALLS * get_call_timeout(leader));
         int64_t wait_ms = step(leader);
         int64_t left_ms = leader_ms_left(leader);
         if (leader->is_leading && left_ms < wait_ms)
             wait_ms = left_ms;
+        heartbeat_promise(heartbeat, wait_ms);
         stop_wait(&leader->stop, wait_ms > 0 ? wait_ms : 1);
         if (leader->is_leading && leader_ms_left(leader) == 0)
             lose(leader);
     }
     release(leader);
+    heartbeat_leave(heartbeat);
     return NULL;
 }
 

@@ -11,6 +11,7 @@
 #ifndef TEE_KUBE_LEADER_H
 #define TEE_KUBE_LEADER_H
 
+#include "base/heartbeat.h"
 #include "kube/client.h"
 #include "kube/lease.h"
 
@@ -25,6 +26,7 @@ struct leader_options {
     void (*lost)(void *ctx);
     void (*observe)(void *ctx, const char *method, int code,
                     int64_t duration_ms); /* as in client.h, or NULL */
+    struct heartbeats *heartbeats;        /* may be NULL */
 };
 
 struct leader;

@@ -25,6 +25,7 @@ struct watcher {
     struct watch watch;
     struct stop stop;
     pthread_t thread;
+    struct heartbeat *heartbeat;
     struct line_scan lines;
     struct list_scan list;
     bool is_list_complete; /* of the present list, all pages */
@@ -40,6 +41,13 @@ static int64_t now_mono_ms(void)
 static void tell_fresh(const struct watcher *watcher)
 {
     watcher->options.owner.fresh(watcher->options.owner.ctx, now_mono_ms());
+}
+
+/* Within what time there is another piece of the answer, or its end. */
+static void promise_piece(const struct watcher *watcher)
+{
+    int64_t idle_ms = watcher->options.idle_timeout_ms;
+    heartbeat_promise(watcher->heartbeat, idle_ms ? idle_ms : IDLE_TIMEOUT_MS);
 }
 
 static void report_failure(struct watcher *watcher, const struct kube_status *status, const struct error *err)
@@ -73,6 +81,7 @@ static int on_oversized_item(void *ctx, const char *text, size_t len, struct err
 static int feed_list(void *ctx, const char *data, size_t len, struct error *err)
 {
     struct watcher *watcher = ctx;
+    promise_piece(watcher);
     return list_scan_feed(&watcher->list, data, len, err);
 }
 
@@ -91,6 +100,7 @@ static int request_page(struct watcher *watcher, const char *path, struct kube_s
         .stop = &watcher->stop,
         .ret_status = ret_status,
     };
+    heartbeat_promise(watcher->heartbeat, request.timeout_ms);
     if (kube_perform(watcher->options.client, &request, NULL, err) < 0)
         return -1;
     return list_scan_finish(&watcher->list, err);
@@ -171,6 +181,7 @@ static int on_oversized_line(void *ctx, const char *text, size_t len, struct err
 static int feed_stream(void *ctx, const char *data, size_t len, struct error *err)
 {
     struct watcher *watcher = ctx;
+    promise_piece(watcher);
     if (line_scan_feed(&watcher->lines, data, len, err) < 0)
         return -1;
     if (watcher->watch.state != WATCH_STREAMING) /* until the mark something may be missing */
@@ -210,6 +221,7 @@ static void run_stream(struct watcher *watcher, const char *path, int64_t timeou
         .ret_status = &status,
     };
     int64_t start_ms = now_mono_ms();
+    heartbeat_promise(watcher->heartbeat, request.timeout_ms);
     atomic_fetch_add(&watcher->watch_count, 1);
     watcher->has_ended = false;
     line_scan_init(&watcher->lines, on_line, watcher);
@@ -224,6 +236,7 @@ static void run_stream(struct watcher *watcher, const char *path, int64_t timeou
 static void *run(void *ctx)
 {
     struct watcher *watcher = ctx;
+    watcher->heartbeat = heartbeat_join(watcher->options.heartbeats, "watcher");
     while (!stop_is_requested(&watcher->stop)) {
         CLEANUP(buf_done) struct buf path;
         struct watch_request request;
@@ -232,6 +245,7 @@ static void *run(void *ctx)
         if (watcher->selector)
             buf_printf(&path, "labelSelector=%s&", watcher->selector);
         watch_next(&watcher->watch, now_mono_ms(), &path, &request);
+        heartbeat_promise(watcher->heartbeat, request.delay_ms);
         if (request.delay_ms > 0 && stop_wait(&watcher->stop, request.delay_ms))
             break;
         if (request.is_new_list)
@@ -241,6 +255,7 @@ static void *run(void *ctx)
         else
             run_page(watcher, buf_text(&path));
     }
+    heartbeat_leave(watcher->heartbeat);
     return NULL;
 }
 

@@ -13,6 +13,7 @@
 #ifndef TEE_KUBE_WATCHER_H
 #define TEE_KUBE_WATCHER_H
 
+#include "base/heartbeat.h"
 #include "kube/client.h"
 #include "kube/watch.h"
 
@@ -37,9 +38,10 @@ struct watcher_options {
     const char *selector; /* label selector, or NULL */
     bool streams;         /* lists may be streams, see watch.h */
     struct watcher_owner owner;
-    int64_t idle_timeout_ms; /* 0 = 70 s */
-    int64_t backoff_ms;      /* the first delay after a failure; 0 = 800 ms */
-    uint64_t seed;           /* of the jitter */
+    int64_t idle_timeout_ms;       /* 0 = 70 s */
+    int64_t backoff_ms;            /* the first delay after a failure; 0 = 800 ms */
+    uint64_t seed;                 /* of the jitter */
+    struct heartbeats *heartbeats; /* may be NULL */
 };
 
 struct watcher_counts {

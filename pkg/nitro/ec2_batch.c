@@ -18,6 +18,7 @@ enum {
     CHECK_LIFE_MS = 5000,
     ERROR_LIFE_MS = 60 * 1000,
     AGAIN_MS = 1000,
+    STEP_MAX_MS = 60 * 1000, /* of a call and of the wait for the next */
     THROTTLED_MIN_MS = 100,
     KEY_SIZE = EC2_ID_SIZE + 4,
     VERB_COUNT = 3
@@ -79,16 +80,22 @@ struct ec2_batch *ec2_batch_new(const struct ec2_batch_options *options)
     return batch;
 }
 
-struct ec2_batch *ec2_batch_free(struct ec2_batch *batch)
+void ec2_batch_stop(struct ec2_batch *batch)
 {
-    if (!batch)
-        return NULL;
     mutex_lock(&batch->mutex);
     batch->is_stopped = true;
     pthread_cond_broadcast(&batch->cond);
     mutex_unlock(&batch->mutex);
     if (batch->is_started)
         thread_join(batch->thread);
+    batch->is_started = false;
+}
+
+struct ec2_batch *ec2_batch_free(struct ec2_batch *batch)
+{
+    if (!batch)
+        return NULL;
+    ec2_batch_stop(batch);
     hmap_done(&batch->entries, free);
     pthread_cond_destroy(&batch->cond);
     pthread_mutex_destroy(&batch->mutex);
@@ -366,21 +373,34 @@ int64_t ec2_batch_step(struct ec2_batch *batch)
     return wait_ms;
 }
 
+/* False: stopped. */
+static bool wait_for_step(struct ec2_batch *batch, int64_t wait_ms, struct heartbeat *heartbeat)
+{
+    LOCK_SCOPE(&batch->mutex);
+    if (batch->is_stopped)
+        return false;
+    if (batch->entries.count == 0) {
+        heartbeat_rest(heartbeat);
+        cond_wait(&batch->cond, &batch->mutex);
+    } else if (wait_ms != 0) { /* an ask since the step is heard after IDLE_MS at the latest */
+        cond_wait_until(&batch->cond, &batch->mutex,
+                        clock_mono_ms(batch->options.clock) +
+                            (wait_ms > 0 && wait_ms < IDLE_MS ? wait_ms : IDLE_MS));
+    }
+    return true;
+}
+
 static void *run(void *ctx)
 {
     struct ec2_batch *batch = ctx;
-    for (;;) {
-        int64_t wait_ms = ec2_batch_step(batch);
-        LOCK_SCOPE(&batch->mutex);
-        if (batch->is_stopped)
-            return NULL;
-        if (batch->entries.count == 0)
-            cond_wait(&batch->cond, &batch->mutex);
-        else if (wait_ms != 0) /* an ask since the step is heard after IDLE_MS at the latest */
-            cond_wait_until(&batch->cond, &batch->mutex,
-                            clock_mono_ms(batch->options.clock) +
-                                (wait_ms > 0 && wait_ms < IDLE_MS ? wait_ms : IDLE_MS));
-    }
+    struct heartbeat *heartbeat = heartbeat_join(batch->options.heartbeats, "batch");
+    int64_t wait_ms = 0;
+    do {
+        heartbeat_promise(heartbeat, STEP_MAX_MS);
+        wait_ms = ec2_batch_step(batch);
+    } while (wait_for_step(batch, wait_ms, heartbeat));
+    heartbeat_leave(heartbeat);
+    return NULL;
 }
 
 void ec2_batch_start(struct ec2_batch *batch)

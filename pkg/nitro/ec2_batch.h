@@ -16,7 +16,7 @@
 #ifndef TEE_NITRO_EC2_BATCH_H
 #define TEE_NITRO_EC2_BATCH_H
 
-#include "base/clock.h"
+#include "base/heartbeat.h"
 #include "nitro/ec2_request.h"
 
 enum { EC2_BATCH_MAX = 500 };
@@ -30,10 +30,13 @@ struct ec2_batch_options {
     /* The id was changed, or else its key should look again. */
     void (*settled)(void *ctx, const char *id, bool is_changed);
     void *ctx;
+    struct heartbeats *heartbeats; /* of the thread; may be NULL */
 };
 
 struct ec2_batch *ec2_batch_new(const struct ec2_batch_options *options);
-/* Ends the thread, if there is one; what was not sent is dropped. */
+/* Ends the thread, if there is one. Asking goes on to be safe, and nothing comes of it. */
+void ec2_batch_stop(struct ec2_batch *batch);
+/* Stops it, if it was not; what was not sent is dropped. */
 struct ec2_batch *ec2_batch_free(struct ec2_batch *batch);
 void ec2_batch_start(struct ec2_batch *batch);
 MUST_CHECK int ec2_batch_ask(struct ec2_batch *batch, enum ec2_verb verb, const char *id, struct error *err);

@@ -7,7 +7,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { GATE_MS = 200 };
+/* PASS_MAX_MS: what a pass and the call that its time ends in take at most, by far. */
+enum { GATE_MS = 200, PASS_MAX_MS = 180 * 1000 };
 
 struct workers {
     struct workers_options options;
@@ -41,18 +42,27 @@ static void work(struct workers *workers, const char *key)
     workers_hand_back(options->queue, key, &outcome, end_ms);
 }
 
+/* The next key, or NULL when stopped. */
+static char *take_key(struct workers *workers)
+{
+    while (!workers->options.may_work(workers->options.ctx))
+        if (stop_wait(&workers->stop, GATE_MS))
+            return NULL;
+    return workqueue_get(workers->options.queue);
+}
+
 static void *worker_run(void *ctx)
 {
     struct workers *workers = ctx;
-    for (;;) {
-        while (!workers->options.may_work(workers->options.ctx))
-            if (stop_wait(&workers->stop, GATE_MS))
-                return NULL;
-        CLEANUP(freep) char *key = workqueue_get(workers->options.queue);
-        if (!key)
-            return NULL;
+    struct heartbeat *heartbeat = heartbeat_join(workers->options.heartbeats, "worker");
+    for (char *key = take_key(workers); key; key = take_key(workers)) {
+        heartbeat_promise(heartbeat, PASS_MAX_MS);
         work(workers, key);
+        free(key);
+        heartbeat_rest(heartbeat);
     }
+    heartbeat_leave(heartbeat);
+    return NULL;
 }
 
 struct workers *workers_start(const struct workers_options *options)

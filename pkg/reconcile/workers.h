@@ -7,6 +7,7 @@
 #ifndef TEE_RECONCILE_WORKERS_H
 #define TEE_RECONCILE_WORKERS_H
 
+#include "base/heartbeat.h"
 #include "base/thread.h"
 #include "reconcile/reconciler.h"
 #include "reconcile/workqueue.h"
@@ -24,6 +25,7 @@ struct workers_options {
     /* After each pass, from the worker's thread; for log and metrics. */
     void (*observe)(void *ctx, const char *key, const struct outcome *outcome, int64_t duration_ms);
     void *ctx;
+    struct heartbeats *heartbeats; /* may be NULL */
 };
 
 struct workers *workers_start(const struct workers_options *options);

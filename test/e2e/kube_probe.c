@@ -387,7 +387,7 @@ static void test_events(void **state)
                                 .reason = "Launched",
                                 .action = "Launch",
                                 .note = "Instance i-1"};
-    struct event_queue *queue = event_queue_start(controller.client, &source);
+    struct event_queue *queue = event_queue_start(controller.client, &source, NULL);
     event_queue_emit(queue, &event);
     assert_true(wait_for_event("\"note\":\"Instance i-1\""));
     event_queue_emit(queue, &event);

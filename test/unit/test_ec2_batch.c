@@ -67,7 +67,7 @@ static int open_fake(void **state)
     struct fake *fake = calloc(1, sizeof(*fake));
     fake->clock = (struct clock){.ctx = fake, .mono_ms = fake_mono, .wall_ms = fake_mono};
     fake->now_ms = 1000;
-    struct ec2_batch_options options = {&fake->clock, send_ids, may_act, settled, fake};
+    struct ec2_batch_options options = {&fake->clock, send_ids, may_act, settled, fake, NULL};
     fake->batch = ec2_batch_new(&options);
     *state = fake;
     return 0;

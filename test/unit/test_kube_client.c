@@ -280,7 +280,7 @@ static void test_events_are_created_then_counted(void **state)
                           .note = "Instance i-1"};
     struct bed bed;
     bed_init(&bed, replies, ARRAY_LEN(replies));
-    struct event_queue *queue = event_queue_start(bed.client, &source);
+    struct event_queue *queue = event_queue_start(bed.client, &source, NULL);
     for (int i = 0; i < 3; i++)
         event_queue_emit(queue, &event);
     event.reason = "Refused";
