@@ -109,7 +109,7 @@ struct controller {
     struct inventory_loop inventory_loop;
     struct workers *workers;
     int64_t start_ms;
-    atomic_bool is_started; /* scopes' watchers and events are there */
+    atomic_bool is_started; /* all parts are there; before, the server's thread looks at none of them */
     atomic_bool is_ready_logged;
 };
 

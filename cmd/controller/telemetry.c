@@ -48,11 +48,10 @@ static void set_counter(struct metric_series *series, double value)
     metric_add(series, value - metric_get(series));
 }
 
-/* The lanes exist once the region is known. */
 static void collect_rates(struct controller *controller)
 {
     struct telemetry *telemetry = &controller->telemetry;
-    for (int i = 0; controller->ec2 && i < EC2_LANE_COUNT; i++) {
+    for (int i = 0; i < EC2_LANE_COUNT; i++) {
         struct ec2_rate rate;
         const char *const label[] = {ec2_limit_lane_name((enum ec2_lane_id)i), NULL};
         ec2_get_rate(controller->ec2, (enum ec2_lane_id)i, &rate);
@@ -94,8 +93,16 @@ static void collect_parts(struct controller *controller)
     set_counter(telemetry->watch_failures, (double)all.failures);
     set_counter(telemetry->watch_oversized, (double)all.oversized);
     set_counter(telemetry->events_dropped, (double)event_queue_get_dropped(controller->events));
-    if (controller->leader)
+    if (controller->options->leader_elect)
         metric_set(telemetry->lease_transitions, (double)leader_get_transitions(controller->leader));
+}
+
+/* The parts are written by the main thread: others look at them once is_started says that they are there. */
+static bool is_leader(struct controller *controller)
+{
+    if (!controller->options->leader_elect)
+        return true;
+    return atomic_load(&controller->is_started) && leader_ms_left(controller->leader) > 0;
 }
 
 static void collect(void *ctx)
@@ -111,13 +118,12 @@ static void collect(void *ctx)
     set_counter(telemetry->queue_retries, (double)counts.retries);
     metric_set(telemetry->active_workers, (double)counts.processing);
     metric_set(telemetry->max_workers, controller->options->workers);
-    bool is_leader =
-        !controller->options->leader_elect || (controller->leader && leader_ms_left(controller->leader) > 0);
-    metric_set(telemetry->leader, is_leader ? 1 : 0);
+    metric_set(telemetry->leader, is_leader(controller) ? 1 : 0);
     metric_set(telemetry->hosts, (double)inventory_count(controller->inventory));
     collect_store(controller);
-    if (atomic_load(&controller->is_started))
-        collect_parts(controller);
+    if (!atomic_load(&controller->is_started))
+        return;
+    collect_parts(controller);
     collect_rates(controller);
 }
 
@@ -378,9 +384,7 @@ static void readyz(void *ctx, const char *query, struct buf *out, int *ret_statu
     is_ready = put_part(out, "store", store_is_complete(controller->store), readiness->watch) && is_ready;
     bool has_inventory = inventory_completed_ms(controller->inventory) > 0;
     is_ready = put_part(out, "inventory", has_inventory, readiness->inventory) && is_ready;
-    bool is_leader =
-        !controller->options->leader_elect || (controller->leader && leader_ms_left(controller->leader) > 0);
-    buf_printf(out, "role: %s\n", is_leader ? "leader" : "standby");
+    buf_printf(out, "role: %s\n", is_leader(controller) ? "leader" : "standby");
     *ret_status = is_ready ? 200 : 503;
     if (is_ready && !atomic_exchange(&controller->is_ready_logged, true))
         log_info(&logger, "Ready", INT("afterMs", clock_mono_ms(controller->clock) - controller->start_ms));

@@ -324,14 +324,15 @@ static void start_watcher(struct controller *controller, struct watch_scope *sco
     scope->watcher = watcher_start(&watcher);
 }
 
+/* A thread finds what it looks at in its place: that is put there before the thread is started. */
 static void start_parts(struct controller *controller)
 {
     struct event_source source = {.controller = "tee.dev/controller", .instance = controller->identity};
     controller->events = event_queue_start(controller->kube, &source, controller->heartbeats);
     for (size_t i = 0; i < controller->scope_count; i++)
         start_watcher(controller, &controller->scopes[i], i);
-    inventory_loop_start(controller);
     controller->batch = ec2_ports_make_batch(controller);
+    inventory_loop_start(controller);
     ec2_batch_start(controller->batch);
     struct workers_options workers = {.queue = controller->queue,
                                       .reconciler = controller->reconciler,
@@ -378,8 +379,10 @@ struct controller *controller_free(struct controller *controller)
         return NULL;
     workqueue_stop(controller->queue);
     workers_free(controller->workers);
-    controller->batch = ec2_batch_free(controller->batch);
+    if (controller->batch)
+        ec2_batch_stop(controller->batch); /* it asks the inventory's thread for looks */
     inventory_loop_stop(controller);
+    ec2_batch_free(controller->batch); /* which the inventory's thread has asked to end orphans */
     controller->server = http_server_free(controller->server); /* it looks at what ends below */
     for (size_t i = 0; i < controller->scope_count; i++)
         watcher_free(controller->scopes[i].watcher);
