@@ -19,6 +19,7 @@
 #include "nitro/ec2.h"
 #include "nitro/ec2_batch.h"
 #include "options.h"
+#include "readiness.h"
 #include "reconcile/sweep.h"
 #include "reconcile/workers.h"
 #include "telemetry.h"
@@ -40,13 +41,6 @@ struct preflight_means {
     struct hmap types; /* name -> struct kept_type */
 };
 
-struct readiness {
-    pthread_mutex_t mutex;
-    char start[256];     /* what start-up waits for; "" = done */
-    char watch[256];     /* last error of the watch, "" = none */
-    char inventory[256]; /* last error of the inventory, "" = none */
-};
-
 struct inventory_loop {
     pthread_t thread;
     struct heartbeat *heartbeat; /* of the thread */
@@ -66,6 +60,8 @@ struct watch_scope {
     const char *name_space; /* NULL = all */
     char *path;
     struct watcher *watcher;
+    struct readiness_slot state; /* what its watch last failed with, until it is heard again */
+    bool has_failed;             /* the same, for the watcher's thread alone */
 };
 
 struct controller {
@@ -87,6 +83,7 @@ struct controller {
     struct heartbeats *heartbeats;
     struct telemetry telemetry;
     struct readiness readiness;
+    pthread_mutex_t readiness_mutex; /* guards it and the scopes' states */
     struct http_server *server;
     struct http_route health_routes[3];
     struct http_route metrics_routes[1];

@@ -51,12 +51,12 @@ static int describe(struct controller *controller)
     if (ec2_ports_describe_all(controller, put_host, controller, &err) < 0) {
         inventory_abandon(controller->inventory);
         log_warn(&logger, "Inventory pass failed", STR("error", err.text));
-        readiness_set(controller, controller->readiness.inventory, &err);
+        telemetry_set_ready(controller, &controller->readiness.inventory, &err);
         return -1;
     }
     inventory_end(controller->inventory, changed, controller);
     orphan_sweep_run(controller);
-    readiness_set(controller, controller->readiness.inventory, NULL);
+    telemetry_set_ready(controller, &controller->readiness.inventory, NULL);
     if (is_first)
         store_each_key(controller->store, wake, controller);
     return 0;

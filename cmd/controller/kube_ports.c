@@ -205,7 +205,6 @@ static void end_list(void *ctx, const char *resource_version, bool is_complete)
     if (is_complete)
         store_end_list(controller->store, scope->name_space, take_gone, controller);
     store_set_heard(controller->store, scope->name_space, clock_mono_ms(controller->clock));
-    readiness_set(controller, controller->readiness.watch, NULL);
 }
 
 static void bookmark(void *ctx, const char *resource_version)
@@ -217,17 +216,22 @@ static void bookmark(void *ctx, const char *resource_version)
 
 static void fresh(void *ctx, int64_t mono_ms)
 {
-    const struct watch_scope *scope = ctx;
+    struct watch_scope *scope = ctx;
     store_set_heard(scope->controller->store, scope->name_space, mono_ms);
+    if (!scope->has_failed)
+        return;
+    scope->has_failed = false;
+    telemetry_set_ready(scope->controller, &scope->state, NULL);
 }
 
 static void failed(void *ctx, const struct error *err)
 {
-    const struct watch_scope *scope = ctx;
+    struct watch_scope *scope = ctx;
     struct controller *controller = scope->controller;
     record(controller, "interrupted", scope->name_space, err->reason);
     log_warn(&logger, "Watch was interrupted", STR("namespace", scope->name_space), STR("error", err->text));
-    readiness_set(controller, controller->readiness.watch, err);
+    scope->has_failed = true;
+    telemetry_set_ready(controller, &scope->state, err);
 }
 
 struct watcher_owner kube_ports_owner(struct watch_scope *scope)

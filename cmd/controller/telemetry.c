@@ -270,7 +270,7 @@ void telemetry_init(struct controller *controller)
                                      .labels = {"code", "method", "host"}};
     telemetry->rest_requests = metrics_add(metrics, &requests);
     metrics_add_collector(metrics, collect, controller);
-    mutex_init(&controller->readiness.mutex);
+    mutex_init(&controller->readiness_mutex);
 }
 
 void telemetry_set_server(struct controller *controller, const char *url)
@@ -285,7 +285,7 @@ void telemetry_done(struct controller *controller)
 {
     metrics_free(controller->telemetry.metrics);
     process_metrics_free(controller->telemetry.process);
-    pthread_mutex_destroy(&controller->readiness.mutex);
+    pthread_mutex_destroy(&controller->readiness_mutex);
 }
 
 static const char *result_name(const struct outcome *outcome)
@@ -360,34 +360,31 @@ void telemetry_observe_request(void *ctx, const char *method, int code, int64_t 
         1);
 }
 
-void readiness_set(struct controller *controller, char *slot, const struct error *err)
+void telemetry_set_ready(struct controller *controller, struct readiness_slot *slot, const struct error *err)
 {
-    LOCK_SCOPE(&controller->readiness.mutex);
-    snprintf(slot, sizeof(controller->readiness.watch), "%s", err ? err->text : "");
-}
-
-/* One line per part; false if it is not there yet. */
-static bool put_part(struct buf *out, const char *name, bool is_ok, const char *error)
-{
-    buf_printf(out, "[%c] %s %s%s%s\n", is_ok ? '+' : '-', name, is_ok ? "ok" : "not ready",
-               error[0] ? ": " : "", error);
-    return is_ok;
+    LOCK_SCOPE(&controller->readiness_mutex);
+    readiness_slot_set(slot, err);
 }
 
 static void readyz(void *ctx, const char *query, struct buf *out, int *ret_status)
 {
     (void)query;
     struct controller *controller = ctx;
-    struct readiness *readiness = &controller->readiness;
-    LOCK_SCOPE(&readiness->mutex);
-    bool is_ready = put_part(out, "start", !readiness->start[0], readiness->start);
-    is_ready = put_part(out, "store", store_is_complete(controller->store), readiness->watch) && is_ready;
-    bool has_inventory = inventory_completed_ms(controller->inventory) > 0;
-    is_ready = put_part(out, "inventory", has_inventory, readiness->inventory) && is_ready;
-    buf_printf(out, "role: %s\n", is_leader(controller) ? "leader" : "standby");
+    int64_t now_ms = clock_mono_ms(controller->clock);
+    struct readiness_facts facts = {.readiness = &controller->readiness,
+                                    .watch = &controller->scopes[0].state,
+                                    .is_listed = store_is_complete(controller->store),
+                                    .is_stale = store_is_stale(controller->store, now_ms),
+                                    .silent_ms = store_silent_ms(controller->store, now_ms),
+                                    .has_inventory = inventory_completed_ms(controller->inventory) > 0,
+                                    .is_leader = is_leader(controller)};
+    LOCK_SCOPE(&controller->readiness_mutex);
+    for (size_t i = 1; i < controller->scope_count; i++)
+        facts.watch = readiness_worse(facts.watch, &controller->scopes[i].state);
+    bool is_ready = readiness_put(&facts, out);
     *ret_status = is_ready ? 200 : 503;
     if (is_ready && !atomic_exchange(&controller->is_ready_logged, true))
-        log_info(&logger, "Ready", INT("afterMs", clock_mono_ms(controller->clock) - controller->start_ms));
+        log_info(&logger, "Ready", INT("afterMs", now_ms - controller->start_ms));
 }
 
 /* No lock is taken: whoever holds one for ever is silent, and this thread has to say so. */

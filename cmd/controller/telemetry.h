@@ -12,6 +12,7 @@
 #include "base/process_metrics.h"
 
 struct controller;
+struct readiness_slot;
 struct outcome;
 
 struct telemetry {
@@ -64,6 +65,7 @@ void telemetry_observe_request(void *ctx, const char *method, int code, int64_t 
 void telemetry_set_orphans(struct controller *controller, size_t count, bool is_refused);
 void telemetry_count_orphan(struct controller *controller);
 void telemetry_count_unreadable(struct controller *controller);
-void readiness_set(struct controller *controller, char *slot, const struct error *err);
+/* err NULL: well. */
+void telemetry_set_ready(struct controller *controller, struct readiness_slot *slot, const struct error *err);
 
 #endif

@@ -194,12 +194,14 @@ static void make_clients(struct controller *controller)
 
 int controller_new(const struct options *options, struct controller **ret_controller, struct error *err)
 {
+    struct error starting = {0};
     struct controller *controller = mem_calloc(1, sizeof(*controller));
     controller->options = options;
     controller->clock = clock_real();
     controller->start_ms = clock_mono_ms(controller->clock);
     stop_init(&controller->stop);
-    snprintf(controller->readiness.start, sizeof(controller->readiness.start), "waiting for the API server");
+    error_set(&starting, ERROR_UNAVAILABLE, "Starting", "waiting for the API server");
+    readiness_slot_set(&controller->readiness.start, &starting);
     controller->heartbeats = heartbeats_new(controller->clock);
     make_core(controller);
     if (load_configuration(controller, err) < 0) {
@@ -222,7 +224,7 @@ static int insist(struct controller *controller, int (*attempt)(struct controlle
         if (attempt(controller, &err) == 0)
             return 0;
         log_warn(&logger, "Start is waiting", STR("error", err.text));
-        readiness_set(controller, controller->readiness.start, &err);
+        telemetry_set_ready(controller, &controller->readiness.start, &err);
         if (stop_wait(&controller->stop, wait_ms))
             return -1;
         wait_ms = wait_ms * 2 < START_RETRY_MAX_MS ? wait_ms * 2 : START_RETRY_MAX_MS;
@@ -344,7 +346,7 @@ static void start_parts(struct controller *controller)
                                       .heartbeats = controller->heartbeats};
     controller->workers = workers_start(&workers);
     atomic_store(&controller->is_started, true);
-    readiness_set(controller, controller->readiness.start, NULL);
+    telemetry_set_ready(controller, &controller->readiness.start, NULL);
     while (!stop_wait(&controller->stop, 3600 * 1000))
         continue;
 }

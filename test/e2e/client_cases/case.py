@@ -22,12 +22,35 @@ def story_behind_proxy(stage, flags=()):
     return story
 
 
-def with_metrics(story):
-    """The controller serves its metrics; count_objects() asks for one."""
+def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        story.metrics_port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+def with_metrics(story):
+    """The controller serves its metrics; count_objects() asks for one."""
+    story.metrics_port = free_port()
     story.controller.flags += ["--metrics-bind-address", f"127.0.0.1:{story.metrics_port}"]
+
+
+def with_health(story):
+    """The controller serves its health; readiness() asks for it."""
+    story.health_port = free_port()
+    story.controller.flags += ["--health-probe-bind-address", f"127.0.0.1:{story.health_port}"]
+
+
+def readiness(story):
+    """Status and body of /readyz; None while nothing is served."""
+    connection = http.client.HTTPConnection("127.0.0.1", story.health_port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        with connection.getresponse() as answer:
+            return answer.status, answer.read().decode()
+    except OSError:
+        return None, ""
+    finally:
+        connection.close()
 
 
 def count_objects(story):

@@ -3,14 +3,15 @@
 Throttled: every request but the lease's is answered 429 with Retry-After 3 for 10 s. The token: the kubeconfig names a file;
 the old token's Secret is deleted, the file replaced. The definition: absent at the start, made later, and taken
 away while the controller runs. Failing: requests in a loop, an exit, or a new start that is needed. Guards taken out: the
-Retry-After in back_off() (pkg/kube/watch.c); the reading of the file after a 401 (pkg/kube/credentials.c).
+Retry-After in back_off() (pkg/kube/watch.c); the reading of the file after a 401 (pkg/kube/credentials.c); is_refused() in put_store()
+(cmd/controller/readiness.c).
 """
 
 import http.client
 import time
 
 import fault_proxy
-from client_cases.case import story_behind_proxy
+from client_cases.case import readiness, story_behind_proxy, with_health
 from ec2_stack import OBJECTS, wait_until
 
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -23,6 +24,7 @@ def is_no_lease(method, path):
 def tell(stage):
     story = story_behind_proxy(stage)
     use_token_file(story)
+    with_health(story)
     story.create("a")
     story.controller.start()
     story.await_ready(1, 30)
@@ -99,15 +101,23 @@ def tell_definition(stage, story):
     make_definition(story, definition)
     story.create("defined")
     wait_until(45, "it goes on once there is one", lambda: story.is_ready("defined"))
+    stage.check(readiness(story)[0] == 200, "and is ready to be counted on", readiness(story))
     alive = {one["id"] for one in story.sim.alive()}
     story.patch("defined", {"metadata": {"finalizers": []}})
     story.controller.free_lease()
     story.plane.insist("DELETE", f"{CRD}/teedeployments.tee.dev")
-    time.sleep(5)
+    wait_until(20, "the definition is away", lambda: story.plane.request("GET", OBJECTS)[0] == 404)
+    story.proxy.cut_watches()
+    wait_until(40, "it is not ready to be counted on", lambda: says_away(*readiness(story)))
     make_definition(story, definition)
     story.create("again")
     wait_until(60, "and again after it was away", lambda: story.is_ready("again"))
+    stage.check(readiness(story)[0] == 200, "and ready again", readiness(story))
     stage.check(alive <= {one["id"] for one in story.sim.instances()}, "nothing was forgotten", alive)
+
+
+def says_away(code, body):
+    return code == 503 and "[-] store not ready: GET /apis/tee.dev" in body and "404" in body
 
 
 def make_definition(story, definition):
