@@ -108,6 +108,8 @@ struct controller {
     int64_t start_ms;
     atomic_bool is_started; /* all parts are there; before, the server's thread looks at none of them */
     atomic_bool is_ready_logged;
+    atomic_bool is_outdated; /* the definition lacks fields; outdated.c */
+    atomic_bool can_read_definition;
 };
 
 /* adapters: each fills its part of the ports */

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "controller.h"
 #include "ec2_ports.h"
+#include "outdated.h"
 
 #include <stdlib.h>
 
@@ -181,6 +182,8 @@ static void *loop_run(void *ctx)
         bool is_done = describe(controller) == 0;
         if (is_done && start_ms >= health_due_ms) {
             describe_health(controller);
+            if (atomic_load(&controller->is_outdated))
+                outdated_check(controller);
             mem_give_back(); /* here because it comes once per interval and nobody waits */
             health_due_ms = next_ms;
         }

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "controller.h"
 #include "kube/patch.h"
+#include "outdated.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,7 +93,12 @@ static int apply_status(void *ctx, const struct teedeployment *object, const cha
     patch_apply_status(&json, &target, status_json);
     struct kube_patch patch = {
         .type = KUBE_PATCH_APPLY, .field_manager = manager, .body = buf_text(&json), .body_len = json.len};
-    return send_patch(ctx, object, &patch, ret_version, err);
+    int result = send_patch(ctx, object, &patch, ret_version, err);
+    if (result == 0)
+        outdated_note_taken(ctx);
+    else if (strcmp(err->reason, "CRDOutdated") == 0)
+        outdated_note_refused(ctx, err);
+    return result;
 }
 
 static void emit_event(void *ctx, const struct teedeployment *object, const struct object_event *event)

@@ -119,6 +119,7 @@ static void collect(void *ctx)
     metric_set(telemetry->active_workers, (double)counts.processing);
     metric_set(telemetry->max_workers, controller->options->workers);
     metric_set(telemetry->leader, is_leader(controller) ? 1 : 0);
+    metric_set(telemetry->outdated, atomic_load(&controller->is_outdated) ? 1 : 0);
     metric_set(telemetry->hosts, (double)inventory_count(controller->inventory));
     collect_store(controller);
     if (!atomic_load(&controller->is_started))
@@ -251,6 +252,8 @@ void telemetry_init(struct controller *controller)
     telemetry->hosts = plain(metrics, METRIC_GAUGE, "tee_hosts", "Instances in the inventory");
     telemetry->unreadable = plain(metrics, METRIC_COUNTER, "tee_unreadable_objects_total",
                                   "Objects that were skipped because they cannot be read");
+    telemetry->outdated = plain(metrics, METRIC_GAUGE, "tee_definition_outdated",
+                                "1 while the installed definition lacks fields that are written");
     telemetry->orphans = plain(metrics, METRIC_GAUGE, "tee_orphans",
                                "Instances that no TeeDeployment claims, at the last sweep");
     telemetry->orphans_refused =

@@ -41,6 +41,7 @@ struct telemetry {
     struct metric_series *objects;
     struct metric_series *hosts;
     struct metric_series *unreadable;
+    struct metric_series *outdated;
     struct metric_series *orphans;
     struct metric_series *orphans_refused;
     struct metric_series *orphans_terminated;

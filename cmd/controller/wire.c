@@ -6,6 +6,7 @@
 #include "controller.h"
 #include "ec2_ports.h"
 #include "nitro/imds.h"
+#include "outdated.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -357,6 +358,7 @@ int controller_run(struct controller *controller, struct error *err)
         return -1;
     if (insist(controller, find_cluster) < 0 || insist(controller, find_region) < 0)
         return 0;
+    outdated_check(controller);
     if (make_ec2(controller, err) < 0 || start_leader(controller, err) < 0)
         return -1;
     start_parts(controller);

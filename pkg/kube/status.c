@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A definition is changed by people. */
+enum { OUTDATED_RETRY_MS = 60 * 1000 };
+
 static int64_t to_int(struct json_span span)
 {
     char text[24] = "";
@@ -83,14 +86,13 @@ int kube_status_to_error(const struct kube_status *status, struct error *err)
     enum error_kind kind = get_kind(status->code);
     char reason[32];
     snprintf(reason, sizeof(reason), "%.31s", status->reason);
-    if (status->code == 500 && strstr(status->message, "failed to create typed patch object")) {
-        kind = ERROR_INVALID;
+    bool is_outdated = status->code == 500 && strstr(status->message, "failed to create typed patch object");
+    if (is_outdated)
         snprintf(reason, sizeof(reason), "CRDOutdated");
-    } else if (!*reason) {
+    else if (!*reason)
         snprintf(reason, sizeof(reason), "HTTP%d", status->code);
-    }
     error_set(err, kind, reason, "%s", status->message);
     if (err)
-        err->retry_after_ms = status->retry_after_ms;
+        err->retry_after_ms = is_outdated ? OUTDATED_RETRY_MS : status->retry_after_ms;
     return -1;
 }

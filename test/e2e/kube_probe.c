@@ -222,7 +222,7 @@ static void test_status_apply(void **state)
     get_version("written", old);
     assert_string_equal(old, now);
     assert_int_equal(apply_status(now, "{\"observedGeneration\":1,\"inventedField\":1}", &err),
-                     ERROR_INVALID);
+                     ERROR_UNAVAILABLE);
     assert_string_equal(err.reason, "CRDOutdated");
     assert_int_equal(apply_status(now, "{\"observedGeneration\":-7}", &err), ERROR_INVALID);
     delete ("written");

@@ -98,6 +98,32 @@ wait_until 10 "the recorder is dumped as text" text_has 'Flight recorder was dum
 expect "flight recorder: as text" "" text_has '^[0-9TZ:.-]+ info  Transition number=[0-9]+ part=lease what=gained value=[0-9]+ thread=[0-9]+$'
 end_process controller
 
+# A definition older than the controller, as Helm leaves one in place: said at start, and nothing fails for good.
+base() { kubectl create --dry-run=client -o json -f "$SAMPLE" | jq -c --arg name "$1" '.metadata = {name: $name, namespace: "default"}'; }
+health_says() { curl --noproxy '*' -s "http://127.0.0.1:$(ready_port)/readyz" | grep -F -- "$1"; }
+kubectl get crd teedeployments.tee.dev -o json |
+  jq 'del(.spec.versions[0].schema.openAPIV3Schema.properties.status.properties | .effective.properties.timeouts, .boot)' |
+  kubectl replace -f - >/dev/null
+: >"$DIR/controller.log"
+start_controller
+LACK="the installed definition of teedeployments.tee.dev lacks status.boot.phase, status.boot.seconds, status.effective.timeouts.bootSeconds"
+wait_until 20 "the controller serves" has_port
+wait_until 20 "it has looked" health_says "[-] definition" || true
+expect "older definition: not ready, and what it lacks" "[-] definition not ready: $LACK" health_says definition
+expect "older definition: on its gauge" "tee_definition_outdated 1" metrics
+base older | kubectl apply -f - >/dev/null
+refused() { jq -r 'select(.msg == "Pass failed" and .name == "older" and .reason == "CRDOutdated") | .error' "$DIR/controller.log" | head -n 1; }
+is_refused() { [[ -n $(refused) ]]; }
+wait_until 30 "a status is refused" is_refused || true
+expect "older definition: a pass says so" "failed to create typed patch object" refused
+expect "older definition: nothing is launched unrecorded" "" field older '{.status.launch}'
+kubectl replace -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
+wait_until 20 "the definition is whole" health_says "[+] definition ok" || true
+expect "whole definition: ready again" "[+] definition ok" health_says definition
+expect "whole definition: the object is looked at again at once" "met" kubectl wait --for=condition=Ready teedeployment/older --timeout=40s
+expect "whole definition: on its gauge" "tee_definition_outdated 0" metrics
+end_process controller
+
 # Objects that a lax definition lets in: no validation, and nothing is pruned. What can be read is worked on, with
 # whatever stands beside it; what cannot is skipped and told, and costs no other object anything.
 kubectl get crd teedeployments.tee.dev -o json |
@@ -105,7 +131,6 @@ kubectl get crd teedeployments.tee.dev -o json |
     | .schema.openAPIV3Schema = {type: "object", "x-kubernetes-preserve-unknown-fields": true})' |
   kubectl replace -f - >/dev/null
 is_ready_text() { is_ready && echo ok; }
-base() { kubectl create --dry-run=client -o json -f "$SAMPLE" | jq -c --arg name "$1" '.metadata = {name: $name, namespace: "default"}'; }
 create_raw() { request user POST "/apis/tee.dev/v1alpha1/namespaces/default/teedeployments${1:-}"; }
 # stored NAME: what stands at the input, created
 stored() { expect "$1: stored" 201 create_raw; }

@@ -319,7 +319,7 @@ static void test_status(void **state)
         {429, "{\"kind\":\"Status\",\"message\":\"m\",\"details\":{\"retryAfterSeconds\":7}}",
          ERROR_THROTTLED, "HTTP429", "m"},
         {500, "{\"kind\":\"Status\",\"message\":\"failed to create typed patch object (x): y\"}",
-         ERROR_INVALID, "CRDOutdated", "failed to create typed patch object (x): y"},
+         ERROR_UNAVAILABLE, "CRDOutdated", "failed to create typed patch object (x): y"},
         {500, "{\"kind\":\"Status\",\"message\":\"boom\"}", ERROR_UNAVAILABLE, "HTTP500", "boom"},
         {503, "", ERROR_UNAVAILABLE, "HTTP503", "HTTP status 503"},
         {410, "{\"kind\":\"Status\",\"reason\":\"Expired\",\"message\":\"old\"}", ERROR_CONFLICT, "Expired",
@@ -333,7 +333,8 @@ static void test_status(void **state)
         assert_int_equal(err.kind, cases[i].kind);
         assert_string_equal(err.reason, cases[i].reason);
         assert_string_equal(err.text, cases[i].text);
-        assert_int_equal(err.retry_after_ms, cases[i].code == 429 ? 7000 : 0);
+        int64_t retry_ms = strcmp(err.reason, "CRDOutdated") == 0 ? 60000 : 0;
+        assert_int_equal(err.retry_after_ms, cases[i].code == 429 ? 7000 : retry_ms);
     }
     static const char lagging[] =
         "{\"kind\":\"Status\",\"code\":504,\"reason\":\"Timeout\",\"details\":{\"causes\":["
