@@ -181,6 +181,8 @@ static void take_object(void *ctx, enum watch_event_type type, const char *json,
     }
     record(controller, event_names[type], object->key, NULL);
     bool is_listing = !store_is_complete(controller->store);
+    if (!is_listing)
+        telemetry_note_version(controller, object->resource_version);
     if (type == WATCH_DELETED)
         store_remove(controller->store, object->key);
     else if (!store_put(controller->store, object))
@@ -204,9 +206,9 @@ static void take_gone(void *ctx, const char *key)
 
 static void end_list(void *ctx, const char *resource_version, bool is_complete)
 {
-    (void)resource_version;
     const struct watch_scope *scope = ctx;
     struct controller *controller = scope->controller;
+    telemetry_note_version(controller, resource_version);
     record(controller, "listed", scope->name_space, is_complete ? NULL : "incomplete");
     if (is_complete)
         store_end_list(controller->store, scope->name_space, take_gone, controller);
@@ -215,8 +217,8 @@ static void end_list(void *ctx, const char *resource_version, bool is_complete)
 
 static void bookmark(void *ctx, const char *resource_version)
 {
-    (void)resource_version;
     const struct watch_scope *scope = ctx;
+    telemetry_note_version(scope->controller, resource_version);
     record(scope->controller, "bookmark", scope->name_space, NULL);
 }
 

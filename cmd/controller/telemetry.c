@@ -3,6 +3,7 @@
 #include "controller.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct log logger = LOG_ROOT("controller");
@@ -12,7 +13,13 @@ static const double seconds_bounds[] = {
     1.75, 2,   2.5,  3,   3.5, 4,   4.5, 5,   6,  7,   8,  9,   10, 15, 20, 25, 30, 40, 50,   60};
 /* client-go's: 1e-8, ten times as much each. */
 static const double queue_bounds[] = {1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100, 1000};
+/* client-go's of its requests, seconds and bytes. */
+static const double request_bounds[] = {.005, .025, .1, .25, .5, 1, 2, 4, 8, 15, 30, 60};
+static const double size_bounds[] = {64,    256,    512,     1024,    4096,    16384,
+                                     65536, 262144, 1048576, 4194304, 16777216};
 static const char *const controller_label[] = {TEE_CONTROLLER, NULL};
+static const char *const informer_labels[] = {"tee-controller", TEE_GROUP, TEE_VERSION_NAME, TEE_PLURAL,
+                                              NULL};
 static const char *const queue_labels[] = {TEE_CONTROLLER, TEE_CONTROLLER, NULL};
 
 static struct metric_series *one(struct metrics *metrics, enum metric_type type, const char *name,
@@ -144,6 +151,11 @@ static void add_reconcile_metrics(struct telemetry *telemetry)
     telemetry->reconcile_terminal =
         one(metrics, METRIC_COUNTER, "controller_runtime_terminal_reconcile_errors_total",
             "Passes that failed and are not retried");
+    /* An assert ends the process instead: the name is there for whoever alerts on it, and stays 0. */
+    one(metrics, METRIC_COUNTER, "controller_runtime_reconcile_panics_total", "Passes that panicked");
+    telemetry->reconcile_timeouts =
+        one(metrics, METRIC_COUNTER, "controller_runtime_reconcile_timeouts_total",
+            "Passes that used up their time");
     struct metric_family seconds = {.type = METRIC_HISTOGRAM,
                                     .name = "controller_runtime_reconcile_time_seconds",
                                     .help = "Duration of passes",
@@ -191,9 +203,12 @@ static void add_watch_metrics(struct telemetry *telemetry)
                                       .name = "informer_staleness_seconds",
                                       .help = "Time since the API server was last heard on the watch",
                                       .labels = {"name", "group", "version", "resource"}};
-    telemetry->staleness =
-        metric_get_series(metrics_add(metrics, &staleness),
-                          (const char *[]){"tee-controller", TEE_GROUP, TEE_VERSION_NAME, TEE_PLURAL, NULL});
+    telemetry->staleness = metric_get_series(metrics_add(metrics, &staleness), informer_labels);
+    struct metric_family version = {.type = METRIC_GAUGE,
+                                    .name = "informer_store_resource_version",
+                                    .help = "Newest resourceVersion that the store knows of, modulo 1e15",
+                                    .labels = {"name", "group", "version", "resource"}};
+    telemetry->store_version = metric_get_series(metrics_add(metrics, &version), informer_labels);
     telemetry->watch_lists = plain(metrics, METRIC_COUNTER, "tee_watch_lists_total", "Lists that were begun");
     telemetry->watch_streams =
         plain(metrics, METRIC_COUNTER, "tee_watch_streams_total", "Watches that were begun");
@@ -233,6 +248,42 @@ static void add_ec2_metrics(struct telemetry *telemetry)
         of_action(metrics, METRIC_GAUGE, "tee_ec2_rate", "Requests per second that we allow ourselves now");
 }
 
+static struct metric *of_requests(struct metrics *metrics, const char *name, const char *help,
+                                  const double *bounds, size_t bound_count)
+{
+    struct metric_family family = {.type = METRIC_HISTOGRAM,
+                                   .name = name,
+                                   .help = help,
+                                   .labels = {"verb", "host"},
+                                   .bounds = bounds,
+                                   .bound_count = bound_count};
+    return metrics_add(metrics, &family);
+}
+
+static void add_rest_metrics(struct telemetry *telemetry)
+{
+    struct metrics *metrics = telemetry->metrics;
+    struct metric_family requests = {.type = METRIC_COUNTER,
+                                     .name = "rest_client_requests_total",
+                                     .help = "Requests to the API server",
+                                     .labels = {"code", "method", "host"}};
+    struct metric_family retries = {.type = METRIC_COUNTER,
+                                    .name = "rest_client_request_retries_total",
+                                    .help =
+                                        "Requests that were sent again, by the answer for which they were",
+                                    .labels = {"code", "verb", "host"}};
+    telemetry->rest_requests = metrics_add(metrics, &requests);
+    telemetry->rest_retries = metrics_add(metrics, &retries);
+    telemetry->rest_seconds =
+        of_requests(metrics, "rest_client_request_duration_seconds", "How long requests took; watches aside",
+                    request_bounds, ARRAY_LEN(request_bounds));
+    telemetry->rest_sent_bytes = of_requests(metrics, "rest_client_request_size_bytes", "Bodies of requests",
+                                             size_bounds, ARRAY_LEN(size_bounds));
+    telemetry->rest_received_bytes =
+        of_requests(metrics, "rest_client_response_size_bytes", "Bodies of answers; lists and watches aside",
+                    size_bounds, ARRAY_LEN(size_bounds));
+}
+
 void telemetry_init(struct controller *controller)
 {
     struct telemetry *telemetry = &controller->telemetry;
@@ -267,11 +318,7 @@ void telemetry_init(struct controller *controller)
                                      .help = "Attestations that did not end in an accepted verdict",
                                      .labels = {"reason"}};
     telemetry->attestation_failures = metrics_add(metrics, &failures);
-    struct metric_family requests = {.type = METRIC_COUNTER,
-                                     .name = "rest_client_requests_total",
-                                     .help = "Requests to the API server",
-                                     .labels = {"code", "method", "host"}};
-    telemetry->rest_requests = metrics_add(metrics, &requests);
+    add_rest_metrics(telemetry);
     metrics_add_collector(metrics, collect, controller);
     mutex_init(&controller->readiness_mutex);
 }
@@ -351,16 +398,42 @@ void telemetry_count_unreadable(struct controller *controller)
     metric_add(controller->telemetry.unreadable, 1);
 }
 
-void telemetry_observe_request(void *ctx, const char *method, int code, int64_t duration_ms)
+static void code_text(int code, char text[16])
+{
+    snprintf(text, 16, "%d", code);
+    if (code == 0)
+        snprintf(text, 16, "<error>");
+}
+
+void telemetry_observe_request(void *ctx, const struct kube_exchange *exchange)
 {
     struct telemetry *telemetry = &((struct controller *)ctx)->telemetry;
-    char text[16] = "<error>";
-    (void)duration_ms;
-    if (code > 0)
-        snprintf(text, sizeof(text), "%d", code);
-    metric_add(
-        metric_get_series(telemetry->rest_requests, (const char *[]){text, method, telemetry->host, NULL}),
-        1);
+    const char *verb[] = {exchange->method, telemetry->host, NULL};
+    char code[16];
+    code_text(exchange->code, code);
+    metric_add(metric_get_series(telemetry->rest_requests,
+                                 (const char *[]){code, exchange->method, telemetry->host, NULL}),
+               1);
+    metric_observe(metric_get_series(telemetry->rest_sent_bytes, verb), (double)exchange->request_bytes);
+    if (exchange->response_bytes >= 0)
+        metric_observe(metric_get_series(telemetry->rest_received_bytes, verb),
+                       (double)exchange->response_bytes);
+    if (!exchange->is_watch)
+        metric_observe(metric_get_series(telemetry->rest_seconds, verb),
+                       (double)exchange->duration_ms / 1000);
+    if (exchange->repeated_code == 0)
+        return;
+    code_text(exchange->repeated_code, code);
+    metric_add(metric_get_series(telemetry->rest_retries,
+                                 (const char *[]){code, exchange->method, telemetry->host, NULL}),
+               1);
+}
+
+/* The modulus is client-go's: a double holds such a number exactly. */
+void telemetry_note_version(struct controller *controller, const char *resource_version)
+{
+    unsigned long long version = strtoull(resource_version, NULL, 10);
+    metric_set(controller->telemetry.store_version, (double)(version % 1000000000000000ULL));
 }
 
 void telemetry_set_ready(struct controller *controller, struct readiness_slot *slot, const struct error *err)

@@ -12,6 +12,7 @@
 #include "base/process_metrics.h"
 
 struct controller;
+struct kube_exchange;
 struct readiness_slot;
 struct outcome;
 
@@ -21,6 +22,7 @@ struct telemetry {
     struct metric *reconcile_total;
     struct metric_series *reconcile_errors;
     struct metric_series *reconcile_terminal;
+    struct metric_series *reconcile_timeouts;
     struct metric_series *reconcile_seconds;
     struct metric_series *active_workers;
     struct metric_series *max_workers;
@@ -34,6 +36,7 @@ struct telemetry {
     struct metric_series *leader;
     struct metric_series *lease_transitions;
     struct metric_series *staleness;
+    struct metric_series *store_version;
     struct metric_series *store_bytes;
     struct metric_series *store_refused;
     struct metric_series *watch_lists, *watch_streams, *watch_events, *watch_failures, *watch_oversized;
@@ -47,7 +50,8 @@ struct telemetry {
     struct metric_series *orphans_terminated;
     struct metric *attestation_failures;
     struct metric_series *attestations;
-    struct metric *rest_requests;
+    struct metric *rest_requests, *rest_retries;
+    struct metric *rest_seconds, *rest_sent_bytes, *rest_received_bytes;
     char host[128]; /* of the API server */
     struct metric *ec2_requests;
     struct metric *ec2_throttled;
@@ -62,7 +66,9 @@ void telemetry_done(struct controller *controller);
 MUST_CHECK int telemetry_serve(struct controller *controller, struct error *err);
 void telemetry_observe_pass(void *ctx, const char *key, const struct outcome *outcome, int64_t duration_ms);
 void telemetry_observe_attestation(void *ctx, const char *verdict, const char *reason);
-void telemetry_observe_request(void *ctx, const char *method, int code, int64_t duration_ms);
+void telemetry_observe_request(void *ctx, const struct kube_exchange *exchange);
+/* The newest resourceVersion that the store knows of. */
+void telemetry_note_version(struct controller *controller, const char *resource_version);
 void telemetry_set_orphans(struct controller *controller, size_t count, bool is_refused);
 void telemetry_count_orphan(struct controller *controller);
 void telemetry_count_unreadable(struct controller *controller);

@@ -84,6 +84,7 @@ struct exchange {
     struct http_client *http;
     const struct kube_request *request;
     struct http_response response; /* valid when send_once() succeeds */
+    int last_code;                 /* of the attempt before; 0 = this is the first */
 };
 
 static int send_once(struct exchange *exchange, struct error *err)
@@ -140,10 +141,18 @@ static int send_observed(struct exchange *exchange, struct error *err)
     const struct kube_client_options *options = &exchange->client->options;
     int64_t start_ms = clock_mono_ms(options->clock);
     int result = send_once(exchange, err);
-    int code = result == 0 ? (int)exchange->response.status : 0;
+    const struct kube_request *request = exchange->request;
+    const struct kube_exchange seen = {
+        .method = request->method,
+        .code = result == 0 ? (int)exchange->response.status : 0,
+        .repeated_code = exchange->last_code,
+        .is_watch = strstr(request->path, "watch=true") != NULL,
+        .duration_ms = clock_mono_ms(options->clock) - start_ms,
+        .request_bytes = request->body_len,
+        .response_bytes = request->sink || result < 0 ? -1 : (int64_t)exchange->response.body.len};
     if (options->observe)
-        options->observe(options->ctx, exchange->request->method, code,
-                         clock_mono_ms(options->clock) - start_ms);
+        options->observe(options->ctx, &seen);
+    exchange->last_code = seen.code;
     return result;
 }
 

@@ -20,6 +20,17 @@
 
 struct kube_client;
 
+/* One request that was sent, for the metrics. */
+struct kube_exchange {
+    const char *method;
+    int code;            /* 0 = no answer came */
+    int repeated_code;   /* of the answer for which it was sent again; 0 = it was not */
+    bool is_watch;       /* whose duration says nothing */
+    int64_t duration_ms; /* until all of the answer was there */
+    size_t request_bytes;
+    int64_t response_bytes; /* -1 = the answer was not kept */
+};
+
 struct kube_client_options {
     const struct kube_config *config; /* borrowed */
     const struct clock *clock;
@@ -29,8 +40,8 @@ struct kube_client_options {
     const char *agent_suffix; /* NULL, or what follows in User-Agent: who we are for the audit log */
     /* Called with the text of each Warning header (code 299), once for each text. May be NULL. */
     void (*warn)(void *ctx, const char *text);
-    /* Called after each answer, for the metrics; code 0 = none came. May be NULL. */
-    void (*observe)(void *ctx, const char *method, int code, int64_t duration_ms);
+    /* Called after each. May be NULL. */
+    void (*observe)(void *ctx, const struct kube_exchange *exchange);
     void *ctx;
 };
 

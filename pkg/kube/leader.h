@@ -24,9 +24,8 @@ struct leader_options {
     void *ctx;
     void (*gained)(void *ctx, int64_t transitions);
     void (*lost)(void *ctx);
-    void (*observe)(void *ctx, const char *method, int code,
-                    int64_t duration_ms); /* as in client.h, or NULL */
-    struct heartbeats *heartbeats;        /* may be NULL */
+    void (*observe)(void *ctx, const struct kube_exchange *exchange); /* as in client.h, or NULL */
+    struct heartbeats *heartbeats;                                    /* may be NULL */
 };
 
 struct leader;

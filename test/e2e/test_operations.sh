@@ -36,16 +36,16 @@ families() {
       labels[name] = keys
     }
     END { for (name in type) print name, type[name] (labels[name] == "" ? "" : " " labels[name]) }' |
-    sed "/^tee_attestation_failures_total /d" | LC_ALL=C sort # which has no series until one fails
+    sed -e "/^tee_attestation_failures_total /d" -e "/^rest_client_request_retries_total /d" | LC_ALL=C sort # none until one fails
 }
 if names=$(diff "$TEE_ROOT/test/e2e/metric_names.txt" <(families)); then
   pass "metrics: names, types and labels are those of metric_names.txt"
 else
   fail "metrics: names, types and labels are those of metric_names.txt" "$names"
 fi
-undocumented=$(while read -r name _; do
+undocumented=$({ cat "$TEE_ROOT/test/e2e/metric_names.txt"; echo rest_client_request_retries_total; } | while read -r name _; do
   [[ $name == process_* ]] || grep -qF "\`$name\`" "$TEE_ROOT/docs/api.md" || echo "$name"
-done <"$TEE_ROOT/test/e2e/metric_names.txt")
+done)
 if [[ -z $undocumented ]]; then pass "metrics: each is in docs/api.md"; else fail "metrics: each is in docs/api.md" "$undocumented"; fi
 value() { metrics | sed -n "s/^$1 //p"; }
 is_above() { awk -v value="$(value "$1")" -v limit="$2" 'BEGIN { exit !(value > limit) }'; }
@@ -55,6 +55,14 @@ expect "metrics: passes are timed in the queue" "" is_above 'workqueue_queue_dur
 expect "metrics: the API server's host" "host=\"${SERVER#https://}\"" metrics
 fresh() { awk -v value="$(metrics | sed -n 's/^informer_staleness_seconds{.*} //p')" 'BEGIN { exit !(value >= 0 && value < 75) }'; }
 expect "metrics: the watch is fresh" "" fresh
+expect "metrics: the version of the store" "" is_above 'informer_store_resource_version{name="tee-controller",group="tee.dev",version="v1alpha1",resource="teedeployments"}' 1
+host="host=\"${SERVER#https://}\""
+expect "metrics: requests are timed" "" is_above "rest_client_request_duration_seconds_count{verb=\"PATCH\",$host}" 0
+expect "metrics: what is sent is measured" "" is_above "rest_client_request_size_bytes_sum{verb=\"PATCH\",$host}" 100
+expect "metrics: what comes is measured" "" is_above "rest_client_response_size_bytes_sum{verb=\"PATCH\",$host}" 100
+bounds() { metrics | sed -n "s/^$1_bucket{verb=\"PATCH\",.*le=\"\(.*\)\"} .*/\1/p" | tr '\n' ' '; }
+expect "metrics: the buckets of durations" "0.005 0.025 0.1 0.25 0.5 1 2 4 8 15 30 60 +Inf" bounds rest_client_request_duration_seconds
+expect "metrics: the buckets of sizes" "64 256 512 1024 4096 16384 65536 262144 1048576 4194304 16777216 +Inf" bounds rest_client_request_size_bytes
 
 # flight WHAT: how many transitions of that jq condition were dumped
 flight() { jq -s "[.[] | select(.msg == \"Transition\") | select($1)] | length" "$DIR/controller.log"; }

@@ -33,15 +33,19 @@ static struct fake_reply play(void *ctx, const char *request)
 struct observed {
     int calls;
     int last_code;
+    char text[512];
 };
 
-static void observe(void *ctx, const char *method, int code, int64_t duration_ms)
+static void observe(void *ctx, const struct kube_exchange *exchange)
 {
     struct observed *observed = ctx;
-    (void)method;
-    (void)duration_ms;
+    size_t len = strlen(observed->text);
+    assert_in_range(exchange->duration_ms, 0, 20000);
+    snprintf(observed->text + len, sizeof(observed->text) - len, "%s %d after %d%s: %zu %lld\n",
+             exchange->method, exchange->code, exchange->repeated_code, exchange->is_watch ? " watch" : "",
+             exchange->request_bytes, (long long)exchange->response_bytes);
     observed->calls++;
-    observed->last_code = code;
+    observed->last_code = exchange->code;
 }
 
 /* What was warned of, one text a line. */
@@ -114,6 +118,37 @@ static void test_what_is_sent(void **state)
         assert_non_null(strstr(first, parts[i]));
     assert_null(strstr(fake_api_get_request(bed.api, 1), "Content-Type"));
     assert_int_equal(bed.observed.calls, 2);
+    bed_done(&bed);
+}
+
+static int ignore(void *ctx, const char *data, size_t len, struct error *err)
+{
+    (void)ctx;
+    (void)data;
+    (void)len;
+    (void)err;
+    return 0;
+}
+
+static void test_what_is_observed(void **state)
+{
+    (void)state;
+    const struct fake_reply replies[] = {{401, "who", NULL, FAKE_WHOLE},
+                                         {200, "{\"a\":1}", NULL, FAKE_WHOLE},
+                                         {200, "{}", NULL, FAKE_WHOLE},
+                                         {200, "half", NULL, FAKE_CUT}};
+    struct bed bed;
+    struct error err = {0};
+    bed_init(&bed, replies, ARRAY_LEN(replies));
+    const struct kube_request post = {.method = "POST", .path = "/x", .body = "123", .body_len = 3};
+    const struct kube_request watch = {.method = "GET", .path = "/x?watch=true&a=b", .sink = ignore};
+    assert_int_equal(kube_perform(bed.client, &post, NULL, &err), 0);
+    assert_int_equal(kube_perform(bed.client, &watch, NULL, &err), 0);
+    assert_int_equal(kube_get(bed.client, "/y", 5000, NULL, &err), -1);
+    assert_string_equal(bed.observed.text, "POST 401 after 0: 3 3\n"
+                                           "POST 200 after 401: 3 7\n"
+                                           "GET 200 after 0 watch: 0 -1\n"
+                                           "GET 0 after 0: 0 -1\n");
     bed_done(&bed);
 }
 
@@ -345,6 +380,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_sent),
+        cmocka_unit_test(test_what_is_observed),
         cmocka_unit_test(test_another_program_as_another_user),
         cmocka_unit_test(test_each_warning_is_told_once),
         cmocka_unit_test(test_errors),
