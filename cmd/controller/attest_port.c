@@ -1,4 +1,5 @@
 /* The enclave side of the ports: asks a host for its document and has it judged. */
+#include "base/deadline.h"
 #include "base/mem.h"
 #include "controller.h"
 #include "evidence/evidence_policy.h"
@@ -111,6 +112,7 @@ static int ask_host(struct controller *controller, const struct attest_request *
     struct attest_fetch fetch = {.protocol = evidence_protocol(spec),
                                  .address = request->host->private_ip,
                                  .port = (uint16_t)spec->port,
+                                 .total_timeout_ms = deadline_cap_ms(ATTEST_TOTAL_TIMEOUT_MS),
                                  .stop = &controller->stop};
     struct attest_evidence evidence = {0};
     if (attest_fetch(client, &fetch, &evidence, err) < 0)

@@ -125,7 +125,7 @@ struct watcher_owner kube_ports_owner(struct watch_scope *scope);
 char *kube_ports_path(const char *name_space, const char *name);
 /* UID of the kube-system namespace. */
 MUST_CHECK int kube_ports_fetch_cluster_id(struct controller *controller, char **ret_id, struct error *err);
-/* Time that a change may take: min(8 s, what the lease has left). */
+/* Time that a change may take: min(8 s, what the lease has left, what the pass has left). */
 int64_t controller_lease_left_ms(struct controller *controller);
 int64_t controller_change_timeout_ms(struct controller *controller);
 

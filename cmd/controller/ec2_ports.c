@@ -1,6 +1,7 @@
 /* The EC2 side of the ports: a few lines each over pkg/nitro. */
 #include "ec2_ports.h"
 
+#include "base/deadline.h"
 #include "base/mem.h"
 #include "launch_parts.h"
 #include "nitro/console.h"
@@ -159,7 +160,7 @@ static int describe(struct controller *controller, const struct ec2_filter *filt
 {
     const struct ec2_query query = {.filters = filters, .filter_count = count};
     const struct ec2_handler handler = {.on_instance = collect, .ctx = found};
-    return ec2_describe(controller->ec2, &query, &handler, READ_MS, err);
+    return ec2_describe(controller->ec2, &query, &handler, deadline_cap_ms(READ_MS), err);
 }
 
 /* By the id first; an object that never had one is found by its namespace and name. */
@@ -213,7 +214,7 @@ static int read_console(void *ctx, const char *id, char *ret_tail, size_t size, 
     CLEANUP(buf_done) struct buf text;
     CLEANUP(buf_done) struct buf tail;
     buf_init(&tail, size);
-    if (ec2_fetch_console(controller->ec2, id, CONSOLE_MS, &text, err) < 0)
+    if (ec2_fetch_console(controller->ec2, id, deadline_cap_ms(CONSOLE_MS), &text, err) < 0)
         return -1;
     console_put_tail(buf_text(&text), text.len, size - 1, &tail);
     copy(ret_tail, size, buf_text(&tail));

@@ -1,4 +1,5 @@
 /* The Kubernetes side of the ports: a few lines each over pkg/kube. */
+#include "base/deadline.h"
 #include "base/mem.h"
 #include "controller.h"
 #include "kube/patch.h"
@@ -26,7 +27,8 @@ int64_t controller_lease_left_ms(struct controller *controller)
 int64_t controller_change_timeout_ms(struct controller *controller)
 {
     int64_t left_ms = controller_lease_left_ms(controller);
-    return left_ms < CALL_MS ? left_ms : CALL_MS;
+    int64_t most_ms = deadline_cap_ms(CALL_MS);
+    return left_ms < most_ms ? left_ms : most_ms;
 }
 
 static int get_object(void *ctx, const char *name_space, const char *name, struct teedeployment **ret_object,
@@ -36,7 +38,7 @@ static int get_object(void *ctx, const char *name_space, const char *name, struc
     CLEANUP(freep) char *path = kube_ports_path(name_space, name);
     CLEANUP(buf_done) struct buf body;
     buf_init(&body, OBJECT_MAX_BYTES);
-    if (kube_get(controller->kube, path, CALL_MS, &body, err) < 0) {
+    if (kube_get(controller->kube, path, deadline_cap_ms(CALL_MS), &body, err) < 0) {
         if (err->kind != ERROR_ABSENT)
             return -1;
         *ret_object = NULL;

@@ -1,5 +1,6 @@
 /* What EC2 knows of a launch before it is made. Instance types change with the years and are kept for hours;
  * all else is asked anew, because it is asked seldom. */
+#include "base/deadline.h"
 #include "base/mem.h"
 #include "controller.h"
 #include "launch_parts.h"
@@ -62,7 +63,7 @@ static void describe_type(struct controller *controller, const char *name, struc
     struct ec2_type type = {.name = ""};
     int64_t now_ms = clock_mono_ms(controller->clock);
     if (!find_type(&controller->preflight, name, now_ms, &type)) {
-        if (ec2_fetch_type(controller->ec2, name, READ_MS, &type, &facts->err) < 0)
+        if (ec2_fetch_type(controller->ec2, name, deadline_cap_ms(READ_MS), &type, &facts->err) < 0)
             return;
         keep_type(&controller->preflight, &type, now_ms);
     }
@@ -77,7 +78,7 @@ static void describe_type(struct controller *controller, const char *name, struc
 static void describe_image(struct controller *controller, const char *id, struct image_facts *facts)
 {
     struct ec2_image image = {.id = ""};
-    if (ec2_fetch_image(controller->ec2, id, READ_MS, &image, &facts->err) < 0)
+    if (ec2_fetch_image(controller->ec2, id, deadline_cap_ms(READ_MS), &image, &facts->err) < 0)
         return;
     facts->is_arm64 = image.is_arm64;
     snprintf(facts->state, sizeof(facts->state), "%s", image.state);
@@ -91,7 +92,7 @@ static void describe_subnets(struct controller *controller, const struct tee_ins
     const struct ec2_query ids = {.ids = instance->subnet_ids, .id_count = instance->subnet_count};
     if (ids.id_count == 0 || ids.id_count > SUBNETS_MAX) /* none: EC2 takes the default one */
         return;
-    if (ec2_fetch_subnets(controller->ec2, &ids, READ_MS, subnets, &facts->subnets_err) < 0)
+    if (ec2_fetch_subnets(controller->ec2, &ids, deadline_cap_ms(READ_MS), subnets, &facts->subnets_err) < 0)
         return;
     facts->subnet_count = ids.id_count;
     for (size_t i = 0; i < ids.id_count; i++) {
@@ -136,7 +137,7 @@ static void explain(struct controller *controller, const struct ec2_fault *fault
     if (!fault->code[0])
         return;
     if (fault->encoded[0] &&
-        sts_decode_denial(controller->sts, fault->encoded, DECODE_MS, &denial, &err) == 0)
+        sts_decode_denial(controller->sts, fault->encoded, deadline_cap_ms(DECODE_MS), &denial, &err) == 0)
         len = (size_t)snprintf(reply->detail, sizeof(reply->detail) / 2,
                                "%s on %s is not allowed to %s (%s): ", denial.action, denial.resource,
                                denial.principal,

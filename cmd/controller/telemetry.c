@@ -369,6 +369,8 @@ void telemetry_observe_pass(void *ctx, const char *key, const struct outcome *ou
     metric_observe(telemetry->queue_wait_seconds, (double)workqueue_waited_ms(controller->queue, key) / 1000);
     if (outcome->kind == OUTCOME_TERMINAL)
         metric_add(telemetry->reconcile_terminal, 1);
+    if (has_failed && duration_ms >= RECONCILER_PASS_MS)
+        metric_add(telemetry->reconcile_timeouts, 1);
     if (has_failed && !outcome->is_quiet)
         metric_add(telemetry->reconcile_errors, 1);
 }

@@ -2,9 +2,10 @@
  *
  * Model: one table of functions, filled by cmd/controller/wire.c with adapters over kube and nitro, and by
  * the scenario tests with an API server and an EC2 in memory. Every call may block up to its own deadline,
- * and none is made under a lock. Each returns 0 or -1 with err; ERROR_UNAVAILABLE of a change means that its
- * outcome is unknown. Threads: any, at the same time.   Ownership: inputs are borrowed; a ret_ object is the
- * caller's. Limits: the adapters'.   Errors: error.h's kinds; outcome.h says what each leads to. */
+ * or until the pass's time is over (base/deadline.h), and none is made under a lock. Each returns 0 or -1
+ * with err; ERROR_UNAVAILABLE of a change means that its outcome is unknown. Threads: any, at the same time.
+ * Ownership: inputs are borrowed; a ret_ object is the caller's. Limits: the adapters'.   Errors: error.h's
+ * kinds; outcome.h says what each leads to. */
 #ifndef TEE_RECONCILE_PORTS_H
 #define TEE_RECONCILE_PORTS_H
 

@@ -5,6 +5,7 @@
  */
 #include "reconcile/reconciler.h"
 
+#include "base/deadline.h"
 #include "base/fnv.h"
 #include "base/hmap.h"
 #include "base/mem.h"
@@ -448,7 +449,9 @@ struct outcome reconciler_pass(struct reconciler *reconciler, const char *key)
         .parent = &logger,
         .fields = {DETAIL("controller", TEE_CONTROLLER), DETAIL("controllerGroup", TEE_GROUP),
                    DETAIL("controllerKind", TEE_KIND), OBJECT(TEE_KIND, key), DETAIL("reconcileID", id)}};
+    deadline_begin(reconciler->options.clock, RECONCILER_PASS_MS);
     struct outcome outcome = run_key(reconciler, key, &log);
+    deadline_end();
     log_outcome(&log, &outcome);
     return outcome;
 }

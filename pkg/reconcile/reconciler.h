@@ -15,6 +15,8 @@
 #include "reconcile/ports.h"
 #include "reconcile/store.h"
 
+/* A pass has so long; the calls that it makes are bounded by what is left (base/deadline.h). */
+enum { RECONCILER_PASS_MS = 60 * 1000 };
 /* What metrics and logs call it. */
 #define TEE_CONTROLLER "teedeployment"
 

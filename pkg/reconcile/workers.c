@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* PASS_MAX_MS: what a pass and the call that its time ends in take at most, by far. */
+/* PASS_MAX_MS: what a pass takes at most, by far: its time, and credentials that a program brings. */
 enum { GATE_MS = 200, PASS_MAX_MS = 180 * 1000 };
 
 struct workers {
