@@ -88,6 +88,7 @@ static const char *const fields[] = {
     "launch.hashVersion",
     "launch.history.attempt",
     "launch.history.endedAt",
+    "launch.history.generation",
     "launch.history.instanceID",
     "launch.history.reason",
     "launch.history.result",

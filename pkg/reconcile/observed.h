@@ -53,6 +53,7 @@ struct memory {
     char start_error[200];      /* why EC2 would not start the host; "" = it never refused */
     struct host_change change;  /* the last that was asked for */
     int64_t identity_tried_ms;  /* monotonic: when tags were last put back; 0 = never */
+    int64_t throttled_ms;       /* monotonic: since when its calls are put off; 0 = they are not, -1 = told */
 };
 
 /* How all objects together stand against their limits; see fleet.h. */

@@ -90,6 +90,7 @@ static void walk_memory(struct pack *pack, struct memory *memory)
     pack_chars(pack, memory->start_error, sizeof(memory->start_error));
     walk_change(pack, &memory->change);
     PACK(pack, memory->identity_tried_ms);
+    PACK(pack, memory->throttled_ms);
 }
 
 struct packed *host_pack(const struct host *host)

@@ -24,6 +24,7 @@ static const struct log logger = LOG_ROOT("reconcile");
 
 enum {
     OWN_WRITE_CAP_MS = 10 * 1000,
+    THROTTLED_TELL_MS = 120 * 1000,
     RESYNC_MIN_MS = 240 * 1000,
     RESYNC_MAX_MS = 360 * 1000,
     MAX_STATUS_BYTES = 256 * 1024
@@ -213,12 +214,13 @@ static bool has_become(const struct pass *pass, const struct tee_status *status,
            strcmp(before->status, after->status) != 0;
 }
 
+/* Also in the object's first status. */
 static bool has_new_reason(const struct pass *pass, const struct tee_status *status, const char *type,
                            const char *reason)
 {
     const struct condition *before = condition_find(&pass->want->status.conditions, type);
     const struct condition *after = condition_find(&status->conditions, type);
-    return before && after && strcmp(after->reason, reason) == 0 && strcmp(before->reason, reason) != 0;
+    return after && strcmp(after->reason, reason) == 0 && (!before || strcmp(before->reason, reason) != 0);
 }
 
 /* Transitions that a user wants to find in the Events; once the status has them, so that each is told once.
@@ -234,8 +236,10 @@ static void tell_transitions(const struct pass *pass, const struct tee_status *s
         has_become(pass, status, "Drifted", "SecurityGroupsDiffer") ||
         has_become(pass, status, "Drifted", "TagsDiffer"))
         pass_event(pass, "Normal", "DriftDetected", condition_find(&status->conditions, "Drifted")->message);
+    if (has_become(pass, status, "HostBooted", "Answered"))
+        pass_event(pass, "Normal", "Booted", condition_find(&status->conditions, "HostBooted")->message);
     if (has_new_reason(pass, status, "HostLaunched", "LaunchBudgetExhausted"))
-        pass_event(pass, "Warning", "LaunchFailed", now->message);
+        pass_event(pass, "Warning", "LaunchBudgetExhausted", now->message);
     if (has_new_reason(pass, status, "HostLaunched", "Impaired") ||
         has_new_reason(pass, status, "HostLaunched", "RetirementScheduled"))
         pass_event(pass, "Warning", now->reason, now->message);
@@ -405,6 +409,22 @@ static struct outcome failed(const struct error *err, const char *key)
     return outcome;
 }
 
+/* Once in each time that it lasts: a peer that is busy for a moment is no news. */
+static void tell_throttling(struct pass *pass, const struct error *err)
+{
+    int64_t *since_ms = &pass->memory->throttled_ms;
+    if (err->kind == ERROR_NONE && pass->wait_ms == 0)
+        *since_ms = 0;
+    if (err->kind != ERROR_THROTTLED || *since_ms < 0)
+        return;
+    if (*since_ms == 0)
+        *since_ms = pass->now.mono_ms;
+    if (pass->now.mono_ms - *since_ms < THROTTLED_TELL_MS)
+        return;
+    *since_ms = -1;
+    pass_event(pass, "Warning", "Throttled", arena_printf(&pass->arena, "For 2 minutes now: %s", err->text));
+}
+
 static struct outcome run_key(struct reconciler *reconciler, const char *key, const struct log *log)
 {
     struct error err = {0};
@@ -423,6 +443,7 @@ static struct outcome run_key(struct reconciler *reconciler, const char *key, co
     pass_init(&pass, reconciler, want, &memory, log);
     struct outcome outcome = pass_run(&pass, &err) < 0 ? failed(&err, key) : next_look(&pass);
     outcome.generation = want->generation;
+    tell_throttling(&pass, &err);
     pass_done(&pass);
     keep_memory(reconciler, key, &memory);
     return outcome;

@@ -116,7 +116,7 @@ def dying_hosts(stage):
     shown = re.search(r"next launch not before (\S+Z);", message)
     next_ms = datetime.datetime.fromisoformat(shown.group(1)).timestamp() - time.time() if shown else 0
     stage.check(3400 < next_ms < 3600, "the time of the next launch is shown", message)
-    told = [event for event in story.events("LaunchFailed") if event["regarding"]["name"] == "dying"]
+    told = [event for event in story.events("LaunchBudgetExhausted") if event["regarding"]["name"] == "dying"]
     stage.check(len(told) == 1 and "series" not in told[0], "one Event, once", [event["note"] for event in told])
 
 

@@ -76,6 +76,16 @@ static void launch_throttled(struct world *world)
     up(world);
 }
 
+/* Told once, when it has lasted two minutes. */
+static void launch_throttled_for_long(struct world *world)
+{
+    world->run_error = "RequestLimitExceeded";
+    world->run_error_count = 17;
+    world_apply(world, "a", running);
+    world_run(world, 1000 * 1000);
+    world_settle(world);
+}
+
 static void launch_denied(struct world *world)
 {
     world->run_error = "UnauthorizedOperation";
@@ -232,6 +242,7 @@ const struct story launch_stories[LAUNCH_STORIES] = {
     {"row-07-stop-refused", stop_refused, false},
     {"row-09-refused", launch_refused, false},
     {"row-09-throttled", launch_throttled, false},
+    {"row-09-throttled-for-long", launch_throttled_for_long, false},
     {"row-09-denied", launch_denied, false},
     {"row-09-denied-and-asked", launch_denied_and_asked, false},
     {"row-06-refused-after-a-lost-answer", refused_after_a_lost_answer, false},

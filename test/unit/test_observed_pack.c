@@ -12,7 +12,7 @@
 
 /* A field more is to be walked over, and to be set below. */
 _Static_assert(sizeof(struct host) == 752, "observed_pack.c and this test name every field");
-_Static_assert(sizeof(struct memory) == 2080, "observed_pack.c and this test name every field");
+_Static_assert(sizeof(struct memory) == 2088, "observed_pack.c and this test name every field");
 
 #define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
@@ -82,7 +82,8 @@ static const struct memory full_memory = {
     .answered_launch_ms = 10,
     .start_error = "no room",
     .change = {"i-2", "terminate", "Terminated", HOST_RUNNING, ERROR_DENIED, "protected"},
-    .identity_tried_ms = 13};
+    .identity_tried_ms = 13,
+    .throttled_ms = -1};
 static const struct memory empty_memory;
 
 static void test_memory(void **state)
