@@ -3,68 +3,15 @@
 
 #include "base/deadline.h"
 #include "base/mem.h"
+#include "ec2_host.h"
 #include "launch_parts.h"
 #include "nitro/console.h"
-#include "reconcile/drift.h"
-#include "reconcile/identity.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { READ_MS = 30 * 1000, CONSOLE_MS = 5 * 1000, TAGS_MAX = 48 };
-
-static enum host_state state_of(enum ec2_state state)
-{
-    switch (state) {
-    case EC2_STATE_PENDING: return HOST_PENDING;
-    case EC2_STATE_RUNNING: return HOST_RUNNING;
-    case EC2_STATE_STOPPING: return HOST_STOPPING;
-    case EC2_STATE_STOPPED: return HOST_STOPPED;
-    case EC2_STATE_SHUTTING_DOWN: return HOST_SHUTTING_DOWN;
-    case EC2_STATE_TERMINATED: break;
-    }
-    return HOST_TERMINATED;
-}
-
-static void copy(char *to, size_t size, const char *from)
-{
-    snprintf(to, size, "%s", from ? from : "");
-}
-
-_Static_assert((int)HOST_TAGS_MAX == (int)EC2_OTHER_TAGS_MAX, "an instance's tags are copied as they are");
-
-static void host_from(const struct ec2_instance *instance, struct host *host)
-{
-    *host = (struct host){.state = state_of(instance->state), .launch_ms = instance->launch_time_ms};
-    copy(host->id, sizeof(host->id), instance->id);
-    copy(host->image_id, sizeof(host->image_id), instance->image_id);
-    copy(host->type, sizeof(host->type), instance->type);
-    copy(host->zone, sizeof(host->zone), instance->zone);
-    copy(host->subnet_id, sizeof(host->subnet_id), instance->subnet_id);
-    copy(host->private_ip, sizeof(host->private_ip), instance->private_ip);
-    copy(host->public_ip, sizeof(host->public_ip), instance->public_ip);
-    copy(host->token, sizeof(host->token), instance->client_token);
-    copy(host->deployment_id, sizeof(host->deployment_id), ec2_instance_tag(instance, "tee-deployment-id"));
-    copy(host->cluster_id, sizeof(host->cluster_id), ec2_instance_tag(instance, "tee-cluster-id"));
-    copy(host->launch_hash, sizeof(host->launch_hash), ec2_instance_tag(instance, "tee-launch-hash"));
-    const char *name_space = ec2_instance_tag(instance, "tee-namespace");
-    const char *name = ec2_instance_tag(instance, "tee-name");
-    host->name_digest = identity_digest(name_space ? name_space : "", name ? name : "");
-    host->namespace_digest = name_space ? identity_text_digest(name_space) : 0;
-    const char *title = ec2_instance_tag(instance, "Name");
-    host->title_digest = title ? identity_text_digest(title) : 0;
-    host->group_digest = instance->security_group_count == 0
-                             ? 0
-                             : drift_group_digest((const char *const *)instance->security_group_ids,
-                                                  instance->security_group_count);
-    host->are_tags_told = instance->tag_count + instance->other_tag_count > 0;
-    host->tag_count = (int)instance->other_tag_count;
-    memcpy(host->tag_digests, instance->other_tags, sizeof(host->tag_digests));
-    const char *retained = ec2_instance_tag(instance, "tee-retained");
-    host->is_retained = retained && strcmp(retained, "false") != 0; /* adoption says so */
-    host->is_spot = instance->lifecycle && strcmp(instance->lifecycle, "spot") == 0;
-}
 
 static int run_host(void *ctx, const struct launch_request *request, struct host *ret_host, struct error *err)
 {
@@ -76,7 +23,7 @@ static int run_host(void *ctx, const struct launch_request *request, struct host
     if (ec2_run_instance(controller->ec2, &parts.launch, controller_change_timeout_ms(controller), &launched,
                          err) < 0)
         return -1;
-    host_from(&launched, ret_host);
+    ec2_host_from(&launched, ret_host);
     ec2_instance_done(&launched);
     return 0;
 }
@@ -151,7 +98,7 @@ static int collect(void *ctx, struct ec2_instance *instance, struct error *err)
     (void)err;
     struct found *found = ctx;
     if (found->count < HOSTS_MAX)
-        host_from(instance, &found->hosts[found->count++]);
+        ec2_host_from(instance, &found->hosts[found->count++]);
     return 0;
 }
 
@@ -217,7 +164,7 @@ static int read_console(void *ctx, const char *id, char *ret_tail, size_t size, 
     if (ec2_fetch_console(controller->ec2, id, deadline_cap_ms(CONSOLE_MS), &text, err) < 0)
         return -1;
     console_put_tail(buf_text(&text), text.len, size - 1, &tail);
-    copy(ret_tail, size, buf_text(&tail));
+    snprintf(ret_tail, size, "%s", buf_text(&tail));
     return 0;
 }
 
@@ -243,7 +190,7 @@ static int put_instance(void *ctx, struct ec2_instance *instance, struct error *
     (void)err;
     const struct putter *putter = ctx;
     struct host host;
-    host_from(instance, &host);
+    ec2_host_from(instance, &host);
     putter->put(putter->ctx, &host);
     return 0;
 }
