@@ -58,4 +58,6 @@ void ec2_host_from(const struct ec2_instance *instance, struct host *ret_host)
     const char *retained = ec2_instance_tag(instance, "tee-retained");
     ret_host->is_retained = retained && strcmp(retained, "false") != 0; /* adoption says so */
     ret_host->is_spot = instance->lifecycle && strcmp(instance->lifecycle, "spot") == 0;
+    ret_host->lacks_enclave = instance->enclave == EC2_ENCLAVE_OFF;
+    copy(ret_host->state_reason, sizeof(ret_host->state_reason), instance->state_reason_code);
 }

@@ -87,6 +87,13 @@ static int read_state(const char *text, enum ec2_state *ret_state, struct error 
     return 0;
 }
 
+static enum ec2_enclave read_enclave(const char *text)
+{
+    if (strcmp(text, "true") == 0)
+        return EC2_ENCLAVE_ON;
+    return strcmp(text, "false") == 0 ? EC2_ENCLAVE_OFF : EC2_ENCLAVE_UNKNOWN;
+}
+
 static void keep_tag(struct ec2_response *response)
 {
     struct ec2_instance *instance = &response->instance;
@@ -134,7 +141,7 @@ static int read_instance(struct ec2_response *response, const char *field, const
     } else if (strcmp(field, "launchTime") == 0) {
         time_parse(text, &instance->launch_time_ms);
     } else if (strcmp(field, "enclaveOptions/enabled") == 0) {
-        instance->is_enclave_enabled = strcmp(text, "true") == 0;
+        instance->enclave = read_enclave(text);
     } else if (strcmp(field, "groupSet/item/groupId") == 0 &&
                instance->security_group_count < EC2_GROUPS_MAX) {
         instance->security_group_ids[instance->security_group_count++] = mem_strdup(text);

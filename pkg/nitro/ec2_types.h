@@ -29,6 +29,9 @@ enum ec2_state {
     EC2_STATE_STOPPED = 80
 };
 
+/* EC2 may leave the element out, which says nothing. */
+enum ec2_enclave { EC2_ENCLAVE_UNKNOWN, EC2_ENCLAVE_ON, EC2_ENCLAVE_OFF };
+
 struct ec2_owned_tag {
     char *key;
     char *value;
@@ -45,7 +48,7 @@ struct ec2_instance {
     char *public_ip;
     int64_t launch_time_ms; /* Unix time; moves at each start */
     char *client_token;
-    bool is_enclave_enabled;
+    enum ec2_enclave enclave;
     char *profile_arn;
     char *lifecycle; /* "spot", "scheduled"; NULL = on demand */
     char *state_reason_code;

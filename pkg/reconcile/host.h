@@ -52,6 +52,8 @@ struct host {
     bool are_tags_told;
     bool is_retained; /* tag tee-retained */
     bool is_spot;
+    bool lacks_enclave;        /* EC2 told that it was launched without enclaves; false = or did not tell */
+    char state_reason[48];     /* EC2's code, such as "Server.InternalError"; "" = none told */
     int64_t state_since_ms;    /* monotonic: when we first saw this state */
     struct host_health health; /* the inventory's; what a single look-up found has none */
 };

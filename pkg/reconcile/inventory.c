@@ -184,7 +184,8 @@ static bool hosts_equal(const struct host *a, const struct host *b)
            a->group_digest == b->group_digest && a->are_tags_told == b->are_tags_told &&
            a->tag_count == b->tag_count &&
            memcmp(a->tag_digests, b->tag_digests, sizeof(a->tag_digests)) == 0 &&
-           a->is_retained == b->is_retained;
+           a->is_retained == b->is_retained && a->lacks_enclave == b->lacks_enclave &&
+           strcmp(a->state_reason, b->state_reason) == 0;
 }
 
 static struct entry *add(struct inventory *inventory, const struct host *host, int64_t mono_ms)

@@ -40,6 +40,8 @@ static void walk_host(struct pack *pack, struct host *host)
     PACK(pack, host->are_tags_told);
     PACK(pack, host->is_retained);
     PACK(pack, host->is_spot);
+    PACK(pack, host->lacks_enclave);
+    pack_chars(pack, host->state_reason, sizeof(host->state_reason));
     PACK(pack, host->state_since_ms);
     walk_health(pack, &host->health);
 }

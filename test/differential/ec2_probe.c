@@ -63,7 +63,7 @@ static int put_instance(void *ctx, struct ec2_instance *instance, struct error *
     json_text(out, "zone", instance->zone);
     json_text(out, "address", instance->private_ip);
     json_text(out, "token", instance->client_token);
-    json_bool(out, "enclave", instance->is_enclave_enabled);
+    json_bool(out, "enclave", instance->enclave == EC2_ENCLAVE_ON);
     json_open_object(out, "tags");
     for (size_t i = 0; i < instance->tag_count; i++)
         json_text(out, instance->tags[i].key, instance->tags[i].value);

@@ -89,11 +89,39 @@ static void test_bare(void **state)
     assert_false(host.are_tags_told || host.is_retained || host.is_spot);
 }
 
+/* Only a told "false" counts against a host. */
+static void test_enclave(void **state)
+{
+    (void)state;
+#define ENCLAVE(text) RUNNING "<enclaveOptions>" text "</enclaveOptions>"
+    static const struct {
+        const char *answer;
+        bool lacks_enclave;
+    } cases[] = {{HEAD RUNNING TAIL, false},
+                 {HEAD ENCLAVE("") TAIL, false},
+                 {HEAD ENCLAVE("<enabled/>") TAIL, false},
+                 {HEAD ENCLAVE("<enabled>true</enabled>") TAIL, false},
+                 {HEAD ENCLAVE("<enabled>false</enabled>") TAIL, true}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(read_host(cases[i].answer).lacks_enclave, cases[i].lacks_enclave);
+}
+
+static void test_state_reason(void **state)
+{
+    (void)state;
+    struct host host = read_host(HEAD STOPPED "<stateReason><code>Server.InternalError</code>"
+                                              "<message>m</message></stateReason>" TAIL);
+    assert_string_equal(host.state_reason, "Server.InternalError");
+    assert_string_equal(read_host(HEAD STOPPED TAIL).state_reason, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_bare),
+        cmocka_unit_test(test_enclave),
+        cmocka_unit_test(test_state_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

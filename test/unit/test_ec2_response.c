@@ -48,7 +48,7 @@ static int note_instance(void *ctx, struct ec2_instance *instance, struct error 
         instance->zone ? instance->zone : "-", instance->subnet_id ? instance->subnet_id : "-",
         instance->private_ip ? instance->private_ip : "-", instance->public_ip ? instance->public_ip : "-",
         (long long)instance->launch_time_ms, instance->client_token ? instance->client_token : "-",
-        instance->is_enclave_enabled, instance->profile_arn ? instance->profile_arn : "-",
+        (int)instance->enclave, instance->profile_arn ? instance->profile_arn : "-",
         instance->lifecycle ? instance->lifecycle : "-",
         instance->state_reason_code ? instance->state_reason_code : "-", instance->security_group_count,
         instance->security_group_count ? instance->security_group_ids[0] : "-", instance->tag_count,

@@ -226,7 +226,7 @@ static void test_changes(void **state)
     inventory_begin(inventory, 1);
     inventory_put(inventory, &host, 1);
     end_expecting(inventory, "d1 ");
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 9; i++) {
         switch (i) {
         case 0: host.state = HOST_RUNNING; break;
         case 1: snprintf(host.private_ip, sizeof(host.private_ip), "10.0.0.1"); break;
@@ -234,6 +234,8 @@ static void test_changes(void **state)
         case 3: host.launch_ms++; break;
         case 4: snprintf(host.launch_hash, sizeof(host.launch_hash), "v1-00"); break;
         case 5: snprintf(host.cluster_id, sizeof(host.cluster_id), "c"); break;
+        case 6: host.lacks_enclave = true; break;
+        case 7: snprintf(host.state_reason, sizeof(host.state_reason), "Server.InternalError"); break;
         default: host.is_retained = true;
         }
         inventory_begin(inventory, 10 + i);
