@@ -10,7 +10,8 @@
  * Threads: any, at the same time; each call takes an HTTP client from a small pool. Ownership: options are
  * copied but for credentials, clock and stop, which outlive the object. A handler runs on the caller's
  * thread. Limits: 64 MiB an answer; the timeout is that of the whole call, all pages and repeats. Errors:
- * ec2_error.h's and http/client.h's. ERROR_UNAVAILABLE of a change: its outcome is unknown.
+ * ec2_error.h's and http/client.h's; ERROR_DENIED with a reason of credentials.h where there are no keys.
+ * ERROR_UNAVAILABLE of a change: its outcome is unknown.
  * ERROR_THROTTLED with the reason EC2_REASON_RATE: nothing was sent, retry_after_ms says when there is room.
  */
 #ifndef TEE_NITRO_EC2_H

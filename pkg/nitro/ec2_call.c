@@ -355,6 +355,24 @@ static bool correct_signing(struct ec2_call *call, const struct failure *failure
     return is_clock_off || is_refresh_due;
 }
 
+/* A token file that is not there or a profile that is wrong is a fault of this controller, and nothing of
+ * what was asked for: as a kind that speaks of the request it would be held against the spec. */
+static int get_identity(struct ec2_call *call, struct aws_identity **ret_identity, struct error *err)
+{
+    struct error failure = {0};
+    if (aws_credentials_get(call->ec2->credentials, ret_identity, &failure) == 0)
+        return 0;
+    bool may_pass =
+        failure.kind == ERROR_THROTTLED || failure.kind == ERROR_UNAVAILABLE || failure.kind == ERROR_STOPPED;
+    if (!may_pass) {
+        failure.kind = ERROR_DENIED;
+        call->last_class = EC2_CLASS_CREDENTIAL;
+    }
+    if (err)
+        *err = failure;
+    return -1;
+}
+
 /* -1 with *ret_again: the keys or the clock were corrected, and the same call is worth another try. */
 static int send_once(struct ec2_call *call, bool *ret_again, struct error *err)
 {
@@ -367,7 +385,7 @@ static int send_once(struct ec2_call *call, bool *ret_again, struct error *err)
         call->last_class = EC2_CLASS_THROTTLE;
         return -1;
     }
-    if (aws_credentials_get(call->ec2->credentials, &identity, err) < 0)
+    if (get_identity(call, &identity, err) < 0)
         return -1;
     failure.identity = identity;
     if (sign(call, &identity->keys, &headers, err) < 0)

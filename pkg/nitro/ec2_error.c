@@ -24,6 +24,7 @@ static const struct {
     {"IDPCommunicationError", EC2_CLASS_TRANSIENT},
     {"InternalError", EC2_CLASS_TRANSIENT},
     {"InternalFailure", EC2_CLASS_TRANSIENT},
+    {"InvalidIdentityToken", EC2_CLASS_TRANSIENT}, /* STS could not fetch the keys of the token's issuer */
     {"RequestTimeout", EC2_CLASS_TRANSIENT},
     {"RequestTimeoutException", EC2_CLASS_TRANSIENT},
     {"ServerInternal", EC2_CLASS_TRANSIENT},

@@ -2,12 +2,12 @@
  *
  * Model: one blocking call for the two actions: with a web identity token the request is unsigned, with base
  * keys it is signed (service "sts"). The endpoint is regional unless AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL
- * names one. A throttle, a 5xx, IDPCommunicationError or a broken connection is tried again, at most twice; a
- * clock that is off by AWS's own is corrected, and the call repeated once. Threads: any.
- * Ownership: everything is borrowed; the caller gets a reference.   Limits: 2 s to connect, 5 s a try, 10 KiB
- * an answer; role ARN 20 to 2048, session name 2 to 64 of [A-Za-z0-9_+=,.@-], token 4 to 20,000, external id
- * 2 to 1224, duration 900 to 43,200 s. Errors: ERROR_INVALID (BadRole, NoRegion), those of ec2_error.h and
- * http/client.h, and ERROR_UNAVAILABLE (StsFailed) for an answer that makes no sense. */
+ * names one. A throttle, a 5xx, IDPCommunicationError, InvalidIdentityToken or a broken connection is tried
+ * again, at most twice; a clock that is off by AWS's own is corrected, and the call repeated once. Threads:
+ * any. Ownership: everything is borrowed; the caller gets a reference.   Limits: 2 s to connect, 5 s a try,
+ * 10 KiB an answer; role ARN 20 to 2048, session name 2 to 64 of [A-Za-z0-9_+=,.@-], token 4 to 20,000,
+ * external id 2 to 1224, duration 900 to 43,200 s. Errors: ERROR_INVALID (BadRole, NoRegion), those of
+ * ec2_error.h and http/client.h, and ERROR_UNAVAILABLE (StsFailed) for an answer that makes no sense. */
 #ifndef TEE_NITRO_STS_H
 #define TEE_NITRO_STS_H
 

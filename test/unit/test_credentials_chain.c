@@ -293,6 +293,8 @@ static void test_answers_of_sts(void **state)
     } cases[] = {
         {400, "<ErrorResponse><Error><Code>IDPCommunicationError</Code></Error></ErrorResponse>",
          "IDPCommunicationError", 3},
+        {400, "<ErrorResponse><Error><Code>InvalidIdentityToken</Code></Error></ErrorResponse>",
+         "InvalidIdentityToken", 3},
         {403, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>", "AccessDenied", 1},
         {400, "<ErrorResponse><Error><Code>ExpiredTokenException</Code></Error></ErrorResponse>",
          "ExpiredTokenException", 1},

@@ -40,6 +40,7 @@ struct scene {
     struct line lines[REPLIES_MAX];
     atomic_int asked;
     atomic_int keys_read;
+    const char *const (*variables)[2]; /* instead of the keys; ended by a NULL name */
     struct fake_api *api;
     struct environment environment;
     struct aws_config config;
@@ -51,6 +52,12 @@ struct scene {
 static const char *get_variable(void *ctx, const char *name)
 {
     struct scene *scene = ctx;
+    if (scene->variables) {
+        const char *const(*at)[2] = scene->variables;
+        while ((*at)[0] && strcmp((*at)[0], name) != 0)
+            at++;
+        return (*at)[1];
+    }
     if (strcmp(name, "AWS_ACCESS_KEY_ID") == 0) {
         scene->keys_read++;
         return "AKTEST";
@@ -366,6 +373,39 @@ static void test_run_and_types(void **state)
     assert_non_null(strstr(fake_api_get_request(scene->api, 4), "ResourceId.1=i-1&Tag.1.Key=tee-retained"));
 }
 
+/* Whatever is wrong with our own keys is no fault of the launch, of the type that is looked for or of the
+ * instance that is to end; and without keys nothing is sent. */
+static void test_no_keys(void **state)
+{
+    static const struct {
+        const char *variables[3][2];
+        const char *reason;
+    } cases[] = {
+        {{{"AWS_ACCESS_KEY_ID", "AK"}}, "BadEnvironment"},
+        {{{"AWS_WEB_IDENTITY_TOKEN_FILE", "/nonexistent/token"}, {"AWS_ROLE_ARN", "arn"}}, "FileNotFound"},
+        {{{"AWS_WEB_IDENTITY_TOKEN_FILE", "/dev/null"}, {"AWS_ROLE_ARN", "arn"}}, "BadTokenFile"},
+        {{{"AWS_PROFILE", "none"}, {"AWS_CONFIG_FILE", "/nonexistent"}}, "BadProfile"}};
+    const struct ec2_launch launch = {.image_id = "ami-1", .type = "m5.xlarge", .client_token = "t"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct scene *scene = NULL;
+        struct ec2_instance instance;
+        struct ec2_type type;
+        struct error errors[3] = {{0}};
+        open_scene((void **)&scene);
+        scene->variables = cases[i].variables;
+        assert_int_equal(ec2_run_instance(scene->ec2, &launch, TIMEOUT_MS, &instance, &errors[0]), -1);
+        assert_int_equal(ec2_fetch_type(scene->ec2, "m5.xlarge", TIMEOUT_MS, &type, &errors[1]), -1);
+        assert_int_equal(ec2_terminate(scene->ec2, "i-1", TIMEOUT_MS, &errors[2]), -1);
+        for (size_t k = 0; k < ARRAY_LEN(errors); k++) {
+            assert_int_equal(errors[k].kind, ERROR_DENIED);
+            assert_string_equal(errors[k].reason, cases[i].reason);
+        }
+        assert_int_equal(scene->asked, 0);
+        close_scene((void **)&scene);
+    }
+}
+
 #define DENIAL                                                                                               \
     "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized. Encoded "   \
     "authorization failure message: aB-_9==</Message></Error></Errors></Response>"
@@ -543,6 +583,7 @@ static void test_bad_endpoint(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {SCENE_TEST(test_describe_pages),
+                                       cmocka_unit_test(test_no_keys),
                                        SCENE_TEST(test_dry_run),
                                        SCENE_TEST(test_decode_denial),
                                        cmocka_unit_test(test_read_denial),

@@ -26,6 +26,8 @@ static const struct {
     {"Unavailable", "", 503, EC2_CLASS_TRANSIENT, ERROR_UNAVAILABLE},
     {"NeverHeardOf", "", 502, EC2_CLASS_TRANSIENT, ERROR_UNAVAILABLE},
     {"", "", 503, EC2_CLASS_TRANSIENT, ERROR_UNAVAILABLE},
+    {"InvalidIdentityToken", "", 400, EC2_CLASS_TRANSIENT, ERROR_UNAVAILABLE},
+    {"IDPCommunicationError", "", 400, EC2_CLASS_TRANSIENT, ERROR_UNAVAILABLE},
     {"", "", 404, EC2_CLASS_TRANSIENT, ERROR_UNAVAILABLE},
     {"InsufficientInstanceCapacity", "", 500, EC2_CLASS_CAPACITY, ERROR_CAPACITY},
     {"Unsupported", "", 400, EC2_CLASS_CAPACITY, ERROR_CAPACITY},

@@ -25,7 +25,7 @@
 
 enum { MAX_STEPS = 16, MINUTE_MS = 60 * 1000 };
 
-enum verdict { AS_PUBLISHED, REFUSED_BY_US, PROFILE_ALONE };
+enum verdict { AS_PUBLISHED, REFUSED_BY_US, REPEATED_BY_US, PROFILE_ALONE };
 
 /* Whatever is published and not listed here is run and must end as published. */
 static const struct {
@@ -38,6 +38,7 @@ static const struct {
     {CHAIN "ecs_assume_role", PROFILE_ALONE, "the chain asks the container before the profile"},
     {CHAIN "profile_overrides_web_identity", PROFILE_ALONE,
      "the chain asks the web identity before the profile"},
+    {CHAIN "web_identity_token_invalid_jwt", REPEATED_BY_US, "STS says so also where it may pass"},
     {PROFILE "sso_credentials", REFUSED_BY_US, "single sign-on is out of scope"},
     {PROFILE "sso_override_global_env_url", REFUSED_BY_US, "single sign-on is out of scope"},
     {PROFILE "credential_process", REFUSED_BY_US, "it needs a shell, and we run none"},
@@ -112,6 +113,7 @@ struct scene {
     struct step steps[MAX_STEPS];
     size_t step_count;
     size_t at;
+    bool is_repeated;  /* the last answer is the answer to whatever else is asked */
     char trouble[512]; /* the first request that was not the recorded one */
     int64_t now_ms;
     struct fake_api *api;
@@ -292,6 +294,8 @@ static bool is_as_recorded(const struct step *step, const char *request)
 static struct fake_reply play(void *ctx, const char *request)
 {
     struct scene *scene = ctx;
+    if (scene->is_repeated && scene->at == scene->step_count)
+        scene->at--;
     const struct step *step = scene->at < scene->step_count ? &scene->steps[scene->at++] : NULL;
     if (!step || !is_as_recorded(step, request)) {
         if (!*scene->trouble)
@@ -397,6 +401,7 @@ static void run_case(const char *vectors, const char *path, enum verdict verdict
     set_clock(&scene);
     scene.api = fake_api_start(play, &scene);
     bool is_profile = verdict == PROFILE_ALONE || strncmp(path, PROFILE, strlen(PROFILE)) == 0;
+    scene.is_repeated = verdict == REPEATED_BY_US;
     check(&scene, is_profile, verdict == REFUSED_BY_US);
     fake_api_stop(scene.api);
     remove_home(&scene);
