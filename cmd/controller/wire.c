@@ -167,6 +167,15 @@ static void note_provider(void *ctx, const char *provider)
     log_info(&logger, "AWS credentials were found", STR("provider", provider));
 }
 
+/* Also where the old ones serve on: AWS may not take them for long. */
+static void note_no_credentials(void *ctx, const struct error *failure)
+{
+    (void)ctx;
+    if (failure->kind != ERROR_STOPPED)
+        log_warn(NULL, "AWS credentials could not be fetched", STR("reason", failure->reason),
+                 STR("error", failure->text));
+}
+
 static void note_warning(void *ctx, const char *text)
 {
     (void)ctx;
@@ -189,7 +198,8 @@ static void make_clients(struct controller *controller)
                                                   .config = &controller->aws_config,
                                                   .clock = controller->clock,
                                                   .stop = &controller->stop,
-                                                  .on_provider = note_provider};
+                                                  .on_provider = note_provider,
+                                                  .on_failure = note_no_credentials};
     controller->credentials = aws_credentials_new(&credentials);
 }
 

@@ -8,7 +8,15 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-enum { EARLY_MS = 15 * 60 * 1000, REREAD_MS = 15 * 60 * 1000, JITTER_MS = 60 * 1000, RETRY_MS = 60 * 1000 };
+enum {
+    EARLY_MS = 15 * 60 * 1000,
+    REREAD_MS = 15 * 60 * 1000,
+    JITTER_MS = 60 * 1000,
+    RETRY_FIRST_MS = 5 * 1000,
+    RETRY_MAX_MS = 60 * 1000
+};
+
+#define DUE_NOW INT64_MIN
 
 struct aws_credentials {
     struct aws_credentials_options options;
@@ -18,6 +26,8 @@ struct aws_credentials {
     pthread_cond_t changed;
     struct aws_identity *identity; /* NULL before the first success */
     int64_t refresh_ms;            /* Unix time at which the next fetch is due */
+    int64_t retry_ms;              /* monotonic: after a failed fetch none is made before this */
+    int64_t retry_wait_ms;         /* of the last failed fetch; 0 = the last one succeeded */
     bool is_refused;
     bool is_fetching;
     uint64_t generation;
@@ -28,6 +38,8 @@ struct aws_credentials *aws_credentials_new(const struct aws_credentials_options
 {
     struct aws_credentials *credentials = mem_calloc(1, sizeof(*credentials));
     credentials->options = *options;
+    credentials->refresh_ms = DUE_NOW;
+    credentials->retry_ms = INT64_MIN;
     if (!options->skew)
         credentials->options.skew = &credentials->skew;
     mutex_init(&credentials->mutex);
@@ -82,17 +94,42 @@ static int64_t plan_refresh(const struct aws_identity *identity, int64_t now_ms)
     return expires_ms - (early_ms < half_ms ? early_ms : half_ms);
 }
 
-static bool is_usable(const struct aws_credentials *credentials, int64_t now_ms)
+static bool is_usable(const struct aws_credentials *credentials)
 {
     const struct aws_identity *identity = credentials->identity;
-    return identity && !credentials->is_refused &&
-           (identity->expires_ms == 0 || now_ms < identity->expires_ms);
+    return identity &&
+           (identity->expires_ms == 0 || credentials_now_ms(&credentials->options) < identity->expires_ms);
+}
+
+static bool is_due(const struct aws_credentials *credentials)
+{
+    return (!is_usable(credentials) || credentials->is_refused ||
+            credentials_now_ms(&credentials->options) >= credentials->refresh_ms) &&
+           clock_mono_ms(credentials->options.clock) >= credentials->retry_ms;
+}
+
+static void note_success(struct aws_credentials *credentials, struct aws_identity *fresh)
+{
+    aws_identity_unref(credentials->identity);
+    credentials->identity = fresh;
+    credentials->refresh_ms = plan_refresh(fresh, credentials_now_ms(&credentials->options));
+    credentials->retry_wait_ms = 0;
+}
+
+/* By the monotonic clock, so that a jump of the other one holds nothing up. */
+static void note_failure(struct aws_credentials *credentials)
+{
+    int64_t wait_ms = credentials->retry_wait_ms > 0 ? credentials->retry_wait_ms * 2 : RETRY_FIRST_MS;
+    credentials->retry_wait_ms = wait_ms < RETRY_MAX_MS ? wait_ms : RETRY_MAX_MS;
+    credentials->retry_ms = clock_mono_ms(credentials->options.clock) + credentials->retry_wait_ms +
+                            pick_jitter(credentials->retry_wait_ms / 4);
+    credentials->refresh_ms = DUE_NOW;
 }
 
 static void tell_provider(struct aws_credentials *credentials, const char *provider)
 {
     if (credentials->options.on_provider && (!credentials->told || strcmp(credentials->told, provider) != 0))
-        credentials->options.on_provider(credentials->options.on_provider_ctx, provider);
+        credentials->options.on_provider(credentials->options.callback_ctx, provider);
     credentials->told = provider;
 }
 
@@ -106,16 +143,14 @@ static void refresh(struct aws_credentials *credentials)
     int result = fetch(&credentials->options, &fresh, &failure);
     if (result == 0)
         tell_provider(credentials, fresh->provider);
-    int64_t now_ms = credentials_now_ms(&credentials->options);
+    else if (credentials->options.on_failure)
+        credentials->options.on_failure(credentials->options.callback_ctx, &failure);
     mutex_lock(&credentials->mutex);
-    if (result == 0) {
-        aws_identity_unref(credentials->identity);
-        credentials->identity = fresh;
-        credentials->is_refused = false;
-        credentials->refresh_ms = plan_refresh(fresh, now_ms);
-    } else {
-        credentials->refresh_ms = now_ms + RETRY_MS + pick_jitter(RETRY_MS / 4);
-    }
+    if (result == 0)
+        note_success(credentials, fresh);
+    else
+        note_failure(credentials);
+    credentials->is_refused = false; /* if nothing better is to be had, the old ones are tried on */
     credentials->failure = failure;
     credentials->is_fetching = false;
     credentials->generation++;
@@ -138,11 +173,9 @@ int aws_credentials_get(struct aws_credentials *credentials, struct aws_identity
                         struct error *err)
 {
     LOCK_SCOPE(&credentials->mutex);
-    int64_t now_ms = credentials_now_ms(&credentials->options);
-    bool can_go_on = is_usable(credentials, now_ms);
-    if (!can_go_on || now_ms >= credentials->refresh_ms)
-        renew(credentials, can_go_on);
-    if (is_usable(credentials, credentials_now_ms(&credentials->options))) {
+    if (is_due(credentials))
+        renew(credentials, is_usable(credentials) && !credentials->is_refused);
+    if (is_usable(credentials)) {
         ref_get(&credentials->identity->ref);
         *ret_identity = credentials->identity;
         return 0;
@@ -152,6 +185,14 @@ int aws_credentials_get(struct aws_credentials *credentials, struct aws_identity
     if (err)
         *err = credentials->failure;
     return -1;
+}
+
+struct aws_identity *aws_credentials_peek(struct aws_credentials *credentials)
+{
+    LOCK_SCOPE(&credentials->mutex);
+    if (credentials->identity)
+        ref_get(&credentials->identity->ref);
+    return credentials->identity;
 }
 
 struct aws_skew *aws_credentials_get_skew(struct aws_credentials *credentials)

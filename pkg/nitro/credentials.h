@@ -7,11 +7,12 @@
  * provider has a file, credentials_<name>.c. The result is kept until about 15 minutes
  * before it expires (half of its life if that is shorter); then the next caller fetches while all others go
  * on with the old one, which is given out until it has really expired. Only where nothing usable is left do
- * callers wait, for the one fetch under way, and share its failure. After a failed fetch that left the old
- * ones in use, the next is tried about a minute later. Threads: any. No lock is held while the network is
- * used. Ownership: options are borrowed and outlive the object; an identity is counted, aws_identity_unref().
- * Limits: access key 128, secret 256, token 16384 bytes, printable ASCII without spaces. Keys without an end
- * that come from a file or a process are read anew every 15 minutes.
+ * callers wait, for the one fetch under way, and share its failure. After a failed fetch the next is made 5 s
+ * later, then after 10, 20, 40 and each 60 s; until then callers go on with the old ones, also with those
+ * that AWS refused, and where there are none they are answered with the failure. Threads: any. No lock is
+ * held while the network is used. Ownership: options are borrowed and outlive the object; an identity is
+ * counted, aws_identity_unref(). Limits: access key 128, secret 256, token 16384 bytes, printable ASCII
+ * without spaces. Keys without an end that come from a file or a process are read anew every 15 minutes.
  * Errors: ERROR_DENIED (NoCredentials, NoInstanceRole, CredentialsExpired, CredentialsRefused,
  * ContainerRefused), ERROR_INVALID (BadEnvironment, BadTokenFile, BadProfile, BadProcess), ERROR_UNAVAILABLE
  * (ContainerFailed), and those of imds.h, sts.h and base/file.h. */
@@ -54,7 +55,9 @@ struct aws_credentials_options {
     void *exchange_ctx;
     /* Or NULL: told which provider won, when that is another one than before; no lock is held. */
     void (*on_provider)(void *ctx, const char *provider);
-    void *on_provider_ctx;
+    /* Or NULL: told of each fetch that failed; no lock is held. */
+    void (*on_failure)(void *ctx, const struct error *failure);
+    void *callback_ctx;
 };
 
 struct aws_credentials *aws_credentials_new(const struct aws_credentials_options *options);
@@ -62,8 +65,10 @@ struct aws_credentials *aws_credentials_free(struct aws_credentials *credentials
 /* May block for a few seconds where nothing usable is at hand. */
 MUST_CHECK int aws_credentials_get(struct aws_credentials *credentials, struct aws_identity **ret_identity,
                                    struct error *err);
-/* AWS refused this identity: the next get fetches. Does nothing if another one took its place meanwhile. The
- * caller bounds how often. */
+/* What is kept, be it old; NULL before the first success. Never fetches. */
+struct aws_identity *aws_credentials_peek(struct aws_credentials *credentials);
+/* AWS refused this identity: the next get fetches, unless a fetch failed just now. Does nothing if another
+ * one took its place meanwhile. The caller bounds how often. */
 void aws_credentials_refuse(struct aws_credentials *credentials, const struct aws_identity *refused);
 
 /* Of requests to AWS; all that sign share it. */

@@ -23,7 +23,8 @@ enum { CROWD = 8, HOUR_MS = 3600 * 1000, MINUTE_MS = 60 * 1000 };
 struct scene {
     char environment[512];
     char value[512];
-    atomic_llong wall_ms;
+    atomic_llong wall_ms; /* and monotonic */
+    atomic_llong jump_ms; /* of the wall clock alone */
     atomic_int token_status;
     atomic_int key_count;            /* answers with keys so far */
     const char *_Atomic keys_format; /* with %d for the count */
@@ -51,9 +52,14 @@ static const char *scene_get(void *ctx, const char *name)
     return scene->value;
 }
 
-static int64_t scene_wall_ms(void *ctx)
+static int64_t scene_mono_ms(void *ctx)
 {
     return ((struct scene *)ctx)->wall_ms;
+}
+
+static int64_t scene_wall_ms(void *ctx)
+{
+    return scene_mono_ms(ctx) + ((struct scene *)ctx)->jump_ms;
 }
 
 static bool is_for(const char *request, const char *method, const char *path)
@@ -103,7 +109,7 @@ static int open_scene(void **state)
     scene->token_status = 200;
     scene->role = "role-1\n";
     scene->keys_format = WHOLE;
-    scene->clock = (struct clock){scene_wall_ms, scene_wall_ms, scene};
+    scene->clock = (struct clock){scene_wall_ms, scene_mono_ms, scene};
     scene->source = (struct environment){scene_get, scene};
     scene->api = fake_api_start(play, scene);
     scene->config.imds_endpoint = mem_printf("http://127.0.0.1:%d", fake_api_get_port(scene->api));
@@ -219,7 +225,69 @@ static void test_old_ones_serve_while_the_service_is_away(void **state)
     expect_error(scene, ERROR_UNAVAILABLE, "MetadataFailed");
     scene->token_status = 200;
     scene->keys_format = "{" KEYS ",\"Expiration\":\"2026-01-01T12:00:00Z\"}";
+    expect_error(scene, ERROR_UNAVAILABLE, "MetadataFailed"); /* of the last fetch; the next is not yet due */
+    scene->wall_ms += 75 * 1000;
     expect_key(scene, "AK2");
+}
+
+/* Without keys every call would ask for them: the failure is kept for 5 s, then for longer, and a jump of the
+ * wall clock does not make that hours. */
+static void test_failures_are_kept(void **state)
+{
+    struct scene *scene = *state;
+    static const int waits_s[] = {5, 10, 20, 40, 60, 60};
+    int failures = 0;
+    scene->keys_format = "{\"Code\":\"AssumeRoleUnauthorizedAccess\"}";
+    for (size_t i = 0; i < ARRAY_LEN(waits_s); i++) {
+        expect_error(scene, ERROR_DENIED, "CredentialsRefused");
+        assert_int_equal(scene->key_count, ++failures);
+        scene->wall_ms += waits_s[i] * 1000 - 1;
+        expect_error(scene, ERROR_DENIED, "CredentialsRefused");
+        assert_int_equal(scene->key_count, failures);
+        scene->wall_ms += waits_s[i] * 1000 / 4 + 1;
+    }
+    scene->jump_ms = -HOUR_MS;
+    scene->keys_format = WHOLE;
+    expect_key(scene, "AK7");
+    scene->keys_format = "{\"Code\":\"AssumeRoleUnauthorizedAccess\"}";
+    scene->wall_ms += 8 * HOUR_MS;
+    expect_error(scene, ERROR_DENIED, "CredentialsRefused");
+    scene->wall_ms += 5 * 1000 * 5 / 4; /* a success begins anew */
+    expect_error(scene, ERROR_DENIED, "CredentialsRefused");
+    assert_int_equal(scene->key_count, 9);
+}
+
+/* Refused once, and no better ones to be had: they may be good all the same, and are not thrown away. */
+static void test_refused_ones_serve_while_there_are_no_others(void **state)
+{
+    struct scene *scene = *state;
+    CLEANUP(aws_identity_unrefp) struct aws_identity *first = NULL;
+    struct error err = {0};
+    assert_int_equal(aws_credentials_get(scene->credentials, &first, &err), 0);
+    scene->token_status = 503;
+    for (int i = 0; i < 2; i++) { /* the second time no fetch is made: one failed just now */
+        aws_credentials_refuse(scene->credentials, first);
+        expect_key(scene, "AK1");
+    }
+    scene->wall_ms += 13 * 1000;
+    expect_key(scene, "AK1");
+    scene->wall_ms += 13 * 1000;
+    scene->token_status = 200;
+    expect_key(scene, "AK2"); /* others were looked for all the time */
+}
+
+/* What only compares keys never waits for a fetch, and never makes one. */
+static void test_peek(void **state)
+{
+    struct scene *scene = *state;
+    assert_null(aws_credentials_peek(scene->credentials));
+    assert_int_equal(scene->key_count, 0);
+    expect_key(scene, "AK1");
+    scene->wall_ms += 7 * HOUR_MS;
+    struct aws_identity *old = aws_credentials_peek(scene->credentials);
+    assert_string_equal(old->keys.access_key_id, "AK1");
+    aws_identity_unref(old);
+    assert_int_equal(scene->key_count, 1);
 }
 
 /* A life shorter than the early start does not mean a fetch with each call. */
@@ -272,6 +340,7 @@ static void test_bad_answers(void **state)
     struct scene *scene = *state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         scene->keys_format = cases[i].format;
+        scene->wall_ms += 75 * 1000; /* the failure of the last one is kept for so long */
         expect_error(scene, cases[i].kind, cases[i].reason);
     }
 }
@@ -282,11 +351,14 @@ static void test_bad_services(void **state)
     static const char *const roles[] = {"../../x", "..", "a b", "a?b", "\n"};
     for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
         scene->role = roles[i];
+        scene->wall_ms += 75 * 1000;
         expect_error(scene, ERROR_UNAVAILABLE, "MetadataFailed");
     }
     scene->role = NULL;
+    scene->wall_ms += 75 * 1000;
     expect_error(scene, ERROR_DENIED, "NoInstanceRole");
     scene->token_status = 403;
+    scene->wall_ms += 75 * 1000;
     expect_error(scene, ERROR_DENIED, "MetadataRefused");
     assert_int_equal(scene->key_count, 0);
 }
@@ -356,6 +428,9 @@ int main(void)
         SCENE(test_the_instance_gives_what_the_environment_lacks),
         SCENE(test_fresh_ones_are_kept_and_old_ones_renewed),
         SCENE(test_old_ones_serve_while_the_service_is_away),
+        SCENE(test_failures_are_kept),
+        SCENE(test_refused_ones_serve_while_there_are_no_others),
+        SCENE(test_peek),
         SCENE(test_short_lives),
         SCENE(test_refused_ones_are_fetched_again),
         SCENE(test_bad_answers),

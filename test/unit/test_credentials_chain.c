@@ -458,7 +458,7 @@ static void test_the_order_and_who_won(void **state)
     CLEANUP(freep) char *env = mem_printf("%s\nAWS_ACCESS_KEY_ID=a\nAWS_SECRET_ACCESS_KEY=b", container);
     put_file(scene, "config", "[default]\naws_access_key_id=a\naws_secret_access_key=b\n");
     scene->options.on_provider = note;
-    scene->options.on_provider_ctx = scene;
+    scene->options.callback_ctx = scene;
     struct aws_credentials *credentials = aws_credentials_new(&scene->options);
     const char *const environments[] = {container, container, env};
     for (size_t i = 0; i < ARRAY_LEN(environments); i++) {
