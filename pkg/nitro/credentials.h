@@ -12,8 +12,9 @@
  * that AWS refused, and where there are none they are answered with the failure. Threads: any. No lock is
  * held while the network is used. Ownership: options are borrowed and outlive the object; an identity is
  * counted, aws_identity_unref(). Limits: access key 128, secret 256, token 16384 bytes, printable ASCII
- * without spaces. Keys without an end that come from a file or a process are read anew every 15 minutes.
- * Errors: ERROR_DENIED (NoCredentials, NoInstanceRole, CredentialsExpired, CredentialsRefused,
+ * without spaces. Keys without an end that come from a file or a process are read anew every 15 minutes. Keys
+ * that the metadata service hands out although they have expired are used, and asked for again in 10 to 15
+ * minutes. Errors: ERROR_DENIED (NoCredentials, NoInstanceRole, CredentialsExpired, CredentialsRefused,
  * ContainerRefused), ERROR_INVALID (BadEnvironment, BadTokenFile, BadProfile, BadProcess), ERROR_UNAVAILABLE
  * (ContainerFailed), and those of imds.h, sts.h and base/file.h. */
 #ifndef TEE_NITRO_CREDENTIALS_H

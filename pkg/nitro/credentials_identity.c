@@ -5,9 +5,16 @@
 #include "base/mem.h"
 
 #include <jansson.h>
+#include <openssl/rand.h>
 #include <string.h>
 
-enum { MAX_ACCESS_KEY = 128, MAX_SECRET = 256, MAX_TOKEN = 16384, MAX_CODE = 64 };
+enum {
+    MAX_ACCESS_KEY = 128,
+    MAX_SECRET = 256,
+    MAX_TOKEN = 16384,
+    MAX_CODE = 64,
+    EXTENSION_MS = 20 * 60 * 1000
+};
 
 static bool is_clean(const char *text, size_t max)
 {
@@ -57,6 +64,14 @@ static int read_expiration(const struct identity_claim *claim, int64_t *ret_expi
                      claim->provider);
 }
 
+/* New ones are asked for after half of a life. */
+static int64_t pick_extension_ms(void)
+{
+    uint32_t random = 0;
+    RAND_bytes((unsigned char *)&random, sizeof(random));
+    return EXTENSION_MS + (int64_t)(random % (EXTENSION_MS / 2));
+}
+
 int identity_accept(const struct aws_credentials_options *options, const struct identity_claim *claim,
                     struct aws_identity **ret_identity, struct error *err)
 {
@@ -72,7 +87,10 @@ int identity_accept(const struct aws_credentials_options *options, const struct 
                          claim->provider);
     if (read_expiration(claim, &expires_ms, err) < 0)
         return -1;
-    if (expires_ms != 0 && expires_ms <= credentials_now_ms(options))
+    int64_t now_ms = credentials_now_ms(options);
+    if (expires_ms != 0 && expires_ms <= now_ms && claim->may_be_over)
+        expires_ms = now_ms + pick_extension_ms();
+    if (expires_ms != 0 && expires_ms <= now_ms)
         return error_set(err, ERROR_DENIED, "CredentialsExpired", "credentials of '%s': they have expired",
                          claim->provider);
     struct aws_identity *identity = mem_calloc(1, sizeof(*identity));

@@ -47,8 +47,10 @@ static int get_answer(struct imds *imds, struct buf *ret_text, struct error *err
 int credentials_from_imds(const struct aws_credentials_options *options, struct aws_identity **ret_identity,
                           struct error *err)
 {
+    /* Where the service behind it is away, it goes on with old keys, and AWS takes them (static stability).
+     */
     static const struct identity_claim claim = {
-        .provider = "imds", .reason = "MetadataFailed", .kind = ERROR_UNAVAILABLE};
+        .may_be_over = true, .provider = "imds", .reason = "MetadataFailed", .kind = ERROR_UNAVAILABLE};
     struct imds imds;
     struct buf text;
     *ret_identity = NULL;

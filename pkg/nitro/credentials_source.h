@@ -27,6 +27,7 @@ struct identity_claim {
     struct aws_keys keys;
     const char *expiration; /* RFC 3339, or NULL */
     bool may_last;          /* without an expiration it never ends; otherwise that is an error */
+    bool may_be_over;       /* what has expired is used on, and asked for again in 10 to 15 minutes */
     const char *provider;   /* a constant; see struct aws_identity */
     const char *reason;     /* of the error, if something is wrong with it */
     enum error_kind kind;   /* likewise */
