@@ -103,7 +103,7 @@ static int64_t signing_time_ms(struct ec2 *ec2)
     return clock_wall_ms(ec2->clock) + aws_skew_get(aws_credentials_get_skew(ec2->credentials));
 }
 
-/* The headers of a request; values hold the keys and are freed after it. */
+/* The headers of a request. */
 struct headers {
     char *host;
     char *date;
@@ -118,7 +118,7 @@ static void headers_done(struct headers *headers)
 {
     free(headers->host);
     free(headers->date);
-    free(headers->token);
+    mem_free_secret(headers->token);
     free(headers->authorization);
 }
 
