@@ -1,8 +1,8 @@
 /* ec2_ports: EC2 as the reconciler's ports and the inventory's loop want it.
  *
  * Model: adapters of a few lines over nitro/ec2.h; what EC2 says becomes a struct host or a struct
- * host_health. Threads: any.   Ownership: the controller is borrowed.   Limits: 30 s a look.   Errors:
- * ec2.h's. */
+ * host_health. Threads: any.   Ownership: the controller is borrowed.   Limits: 30 s a look, of the looks at
+ * everything 30 s a page.   Errors: ec2.h's. */
 #ifndef TEE_CONTROLLER_EC2_PORTS_H
 #define TEE_CONTROLLER_EC2_PORTS_H
 

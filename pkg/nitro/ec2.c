@@ -91,11 +91,13 @@ static int describe_pages(struct ec2 *ec2, const struct pages *pages, const stru
     int result = 0;
     ec2_call_init(&call, ec2, pages->action, timeout_ms);
     call.handler = *handler;
-    call.is_patient = call.is_patient || query->is_patient;
+    call.is_patient = query->is_patient;
     do {
         CLEANUP(freep) char *body = NULL;
         result = pages->make_body(query, call.next_token, &body, err);
         call.body = body;
+        if (call.is_patient)
+            ec2_call_begin_page(&call, timeout_ms);
         if (result == 0)
             result = ec2_call_perform(&call, err);
     } while (result == 0 && call.next_token);

@@ -9,10 +9,11 @@
  * anew once. If the clock is more than four minutes off by AWS's own, the difference is taken into account.
  * Threads: any, at the same time; each call takes an HTTP client from a small pool. Ownership: options are
  * copied but for credentials, clock and stop, which outlive the object. A handler runs on the caller's
- * thread. Limits: 64 MiB an answer; the timeout is that of the whole call, all pages and repeats. Errors:
- * ec2_error.h's and http/client.h's; ERROR_DENIED with a reason of credentials.h where there are no keys.
- * ERROR_UNAVAILABLE of a change: its outcome is unknown.
- * ERROR_THROTTLED with the reason EC2_REASON_RATE: nothing was sent, retry_after_ms says when there is room.
+ * thread. Limits: 64 MiB an answer; the timeout is that of the whole call, all pages and repeats; of a
+ * patient call that of each page, and 10 minutes for all. Errors: ec2_error.h's and http/client.h's;
+ * ERROR_DENIED with a reason of credentials.h where there are no keys. ERROR_UNAVAILABLE of a change: its
+ * outcome is unknown. ERROR_THROTTLED with the reason EC2_REASON_RATE: nothing was sent, retry_after_ms says
+ * when there is room.
  */
 #ifndef TEE_NITRO_EC2_H
 #define TEE_NITRO_EC2_H
@@ -49,7 +50,6 @@ struct ec2_options {
     struct flight *flight; /* requests and answers are recorded there; may be NULL */
     struct stop *stop;     /* ends calls and their waiting with ERROR_STOPPED */
     int share_percent;     /* of the published request rates; 0 = 100 */
-    bool is_patient;       /* all calls are */
     const char *service; /* that requests are signed for, a constant; NULL: "ec2". "sts": see sts_denial.h */
 };
 

@@ -17,7 +17,8 @@ enum {
     THROTTLE_DELAY_MS = 1000,
     RETRY_DELAY_MS = 100,
     HINT_SLACK_MS = 5000,
-    REFUSE_INTERVAL_MS = 30 * 1000
+    REFUSE_INTERVAL_MS = 30 * 1000,
+    PAGES_MAX_MS = 10 * 60 * 1000
 };
 
 struct ec2 {
@@ -27,7 +28,6 @@ struct ec2 {
     const char *service;
     char *ca_file;
     bool is_loopback;
-    bool is_patient;
     struct aws_credentials *credentials;
     const struct clock *clock;
     struct flight *flight;
@@ -56,7 +56,6 @@ int ec2_new(const struct ec2_options *options, struct ec2 **ret_ec2, struct erro
     ec2->clock = options->clock;
     ec2->stop = options->stop;
     ec2->flight = options->flight;
-    ec2->is_patient = options->is_patient;
     ec2_limit_init(&ec2->limit, options->share_percent > 0 ? options->share_percent : 100,
                    clock_mono_ms(ec2->clock));
     mutex_init(&ec2->mutex);
@@ -156,11 +155,17 @@ static int sign(struct ec2_call *call, const struct aws_keys *keys, struct heade
 
 void ec2_call_init(struct ec2_call *call, struct ec2 *ec2, const char *action, int64_t timeout_ms)
 {
-    *call = (struct ec2_call){.ec2 = ec2,
-                              .action = action,
-                              .lane = ec2_limit_lane(action),
-                              .is_patient = ec2->is_patient,
-                              .deadline_ms = clock_mono_ms(ec2->clock) + timeout_ms};
+    *call = (struct ec2_call){
+        .ec2 = ec2, .action = action, .lane = ec2_limit_lane(action), .begin_ms = clock_mono_ms(ec2->clock)};
+    call->deadline_ms = call->begin_ms + timeout_ms;
+}
+
+void ec2_call_begin_page(struct ec2_call *call, int64_t timeout_ms)
+{
+    int64_t end_ms = call->begin_ms + PAGES_MAX_MS;
+    call->deadline_ms = clock_mono_ms(call->ec2->clock) + timeout_ms;
+    if (call->deadline_ms > end_ms)
+        call->deadline_ms = end_ms;
 }
 
 void ec2_call_done(struct ec2_call *call)

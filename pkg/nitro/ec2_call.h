@@ -1,9 +1,9 @@
 /* ec2_call: one signed action, sent until it succeeds or may not be tried again. Private to ec2.c.
  *
  * Model: fill a call, perform it, look at next_token, release it. Performing it again with another body is
- * the next page; the deadline stays. When a request fails and why it is repeated: ec2.h. Threads: a call is
- * one thread's; struct ec2 is everybody's. Ownership: body and handler are borrowed; ec2_call_done() frees
- * the rest.   Limits, errors: ec2.h's. */
+ * the next page; the deadline stays, unless ec2_call_begin_page() moves it. When a request fails and why it
+ * is repeated: ec2.h. Threads: a call is one thread's; struct ec2 is everybody's. Ownership: body and handler
+ * are borrowed; ec2_call_done() frees the rest.   Limits, errors: ec2.h's. */
 #ifndef TEE_NITRO_EC2_CALL_H
 #define TEE_NITRO_EC2_CALL_H
 
@@ -14,7 +14,8 @@ struct ec2_call {
     const char *action;
     const char *subject; /* the instance it is about, the first of several; NULL = none */
     const char *body;
-    int64_t deadline_ms; /* monotonic */
+    int64_t begin_ms; /* monotonic */
+    int64_t deadline_ms;
     struct ec2_handler handler;
     enum ec2_lane_id lane;
     int resource_count;        /* instances that it names or makes */
@@ -28,6 +29,8 @@ struct ec2_call {
 };
 
 void ec2_call_init(struct ec2_call *call, struct ec2 *ec2, const char *action, int64_t timeout_ms);
+/* The next page has the timeout for itself. */
+void ec2_call_begin_page(struct ec2_call *call, int64_t timeout_ms);
 void ec2_call_done(struct ec2_call *call);
 MUST_CHECK int ec2_call_perform(struct ec2_call *call, struct error *err);
 

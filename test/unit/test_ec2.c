@@ -39,6 +39,7 @@ struct line {
 struct scene {
     struct line lines[REPLIES_MAX];
     atomic_int asked;
+    int delay_ms; /* before each answer */
     atomic_int keys_read;
     const char *const (*variables)[2]; /* instead of the keys; ended by a NULL name */
     struct fake_api *api;
@@ -73,6 +74,8 @@ static struct fake_reply play(void *ctx, const char *request)
     int number = scene->asked++;
     (void)request;
     assert_true(number < REPLIES_MAX);
+    if (scene->delay_ms > 0)
+        stop_wait(&scene->stop, scene->delay_ms);
     const struct line *line = &scene->lines[number];
     return (struct fake_reply){line->status, mem_strdup(line->body ? line->body : ""), line->headers,
                                line->how};
@@ -146,6 +149,29 @@ static void test_describe_pages(void **state)
     assert_null(strstr(fake_api_get_request(scene->api, 0), "NextToken"));
     assert_non_null(strstr(fake_api_get_request(scene->api, 1), "&NextToken=p2"));
     assert_non_null(strstr(fake_api_get_request(scene->api, 2), "&NextToken=p3"));
+}
+
+/* Many pages on a slow link, each of them in time: whoever has nothing else to do hears them all. */
+static void test_slow_pages(void **state)
+{
+    struct scene *scene = *state;
+    struct error err = {0};
+    CLEANUP(buf_done) struct buf heard;
+    enum { PAGE_MS = 600, PATIENCE_MS = 1700 };
+    buf_init(&heard, 64);
+    static const char *const values[] = {"c"};
+    static const struct ec2_filter filter = {"tag:tee-cluster-id", values, 1};
+    struct ec2_query query = {.filters = &filter, .filter_count = 1, .is_patient = true};
+    const struct ec2_handler handler = {.on_instance = note_id, .ctx = &heard};
+    for (size_t i = 0; i < REPLIES_MAX; i++)
+        scene->lines[i] = (struct line){200, PAGE(INSTANCE("i-1"), "more"), FAKE_WHOLE, NULL};
+    scene->lines[3].body = PAGE("", "");
+    scene->delay_ms = PAGE_MS;
+    assert_int_equal(ec2_describe(scene->ec2, &query, &handler, PATIENCE_MS, &err), 0);
+    assert_string_equal(buf_text(&heard), "i-1;i-1;i-1;");
+    query.is_patient = false;
+    assert_int_equal(ec2_describe(scene->ec2, &query, &handler, PATIENCE_MS, &err), -1);
+    assert_string_equal(err.reason, "Timeout");
 }
 
 static void test_request_is_signed(void **state)
@@ -583,6 +609,7 @@ static void test_bad_endpoint(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {SCENE_TEST(test_describe_pages),
+                                       SCENE_TEST(test_slow_pages),
                                        cmocka_unit_test(test_no_keys),
                                        SCENE_TEST(test_dry_run),
                                        SCENE_TEST(test_decode_denial),
