@@ -2,6 +2,7 @@
 #include "ec2_ports.h"
 
 #include "base/deadline.h"
+#include "base/fnv.h"
 #include "base/mem.h"
 #include "ec2_host.h"
 #include "launch_parts.h"
@@ -28,22 +29,28 @@ static int run_host(void *ctx, const struct launch_request *request, struct host
     return 0;
 }
 
+/* Instances of one type and subnet start or lack capacity together. */
 static int start_host(void *ctx, const char *id, struct error *err)
 {
     struct controller *controller = ctx;
-    return ec2_batch_ask(controller->batch, EC2_START, id, err);
+    struct host host;
+    bool is_known = inventory_get(controller->inventory, id, &host);
+    const struct ec2_batch_item item = {id, is_known ? fnv32_pair(host.type, host.subnet_id) : 0};
+    return ec2_batch_ask(controller->batch, EC2_START, &item, err);
 }
 
 static int stop_host(void *ctx, const char *id, struct error *err)
 {
     struct controller *controller = ctx;
-    return ec2_batch_ask(controller->batch, EC2_STOP, id, err);
+    const struct ec2_batch_item item = {.id = id};
+    return ec2_batch_ask(controller->batch, EC2_STOP, &item, err);
 }
 
 static int terminate_host(void *ctx, const char *id, struct error *err)
 {
     struct controller *controller = ctx;
-    return ec2_batch_ask(controller->batch, EC2_TERMINATE, id, err);
+    const struct ec2_batch_item item = {.id = id};
+    return ec2_batch_ask(controller->batch, EC2_TERMINATE, &item, err);
 }
 
 static int send_batch(void *ctx, enum ec2_verb verb, const struct ec2_query *ids, struct error *err)

@@ -1,5 +1,6 @@
 /* An entry per verb and id: waiting, then being sent, then gone or failed. Entries of a batch that was split
- * carry the number of their part, which is sent at once and by itself. */
+ * carry the number of their part, which is sent at once and by itself; all parts of a verb come from one
+ * batch, because what has no part waits for them. */
 #include "nitro/ec2_batch.h"
 
 #include "base/hmap.h"
@@ -20,6 +21,8 @@ enum {
     AGAIN_MS = 1000,
     STEP_MAX_MS = 60 * 1000, /* of a call and of the wait for the next */
     THROTTLED_MIN_MS = 100,
+    THROTTLED_MAX_MS = 60 * 1000,
+    REFUSALS_MAX = 3,
     KEY_SIZE = EC2_ID_SIZE + 4,
     VERB_COUNT = 3
 };
@@ -31,12 +34,20 @@ enum entry_state { WAITING, SENDING, FAILED };
 struct entry {
     char id[EC2_ID_SIZE];
     enum ec2_verb verb;
+    uint32_t place;
     enum entry_state state;
     int part; /* 0 = not split */
     int64_t asked_ms;
     int64_t checked_ms; /* the last ask, each of which comes with a live GET */
     int64_t failed_ms;
     struct error error;
+};
+
+/* Ids that were refused by themselves, one after the other and in the same words. */
+struct refusals {
+    char reason[32];
+    uint32_t place;
+    int count;
 };
 
 struct ec2_batch {
@@ -49,6 +60,7 @@ struct ec2_batch {
     struct hmap entries;
     int64_t not_before_ms[VERB_COUNT];
     int64_t sent_ms[VERB_COUNT]; /* when the last call began */
+    struct refusals refusals[VERB_COUNT];
     int last_part;
 };
 
@@ -131,12 +143,13 @@ static int answer(struct ec2_batch *batch, struct entry *entry, int64_t now_ms, 
     return -1;
 }
 
-int ec2_batch_ask(struct ec2_batch *batch, enum ec2_verb verb, const char *id, struct error *err)
+int ec2_batch_ask(struct ec2_batch *batch, enum ec2_verb verb, const struct ec2_batch_item *item,
+                  struct error *err)
 {
     char key[KEY_SIZE];
     int64_t now_ms = clock_mono_ms(batch->options.clock);
     LOCK_SCOPE(&batch->mutex);
-    make_key(key, verb, id);
+    make_key(key, verb, item->id);
     struct entry *entry = hmap_get(&batch->entries, key);
     bool is_old = entry && entry->state == FAILED && now_ms - entry->failed_ms > ERROR_LIFE_MS;
     if (entry && !is_old)
@@ -144,7 +157,8 @@ int ec2_batch_ask(struct ec2_batch *batch, enum ec2_verb verb, const char *id, s
     if (is_old)
         drop(batch, entry);
     entry = mem_calloc(1, sizeof(*entry));
-    snprintf(entry->id, sizeof(entry->id), "%s", id);
+    snprintf(entry->id, sizeof(entry->id), "%s", item->id);
+    entry->place = item->place;
     entry->verb = verb;
     entry->asked_ms = entry->checked_ms = now_ms;
     hmap_set(&batch->entries, key, entry);
@@ -179,7 +193,8 @@ static void drop_old(struct ec2_batch *batch, int64_t now_ms, struct settled *dr
     }
 }
 
-/* What waits of a verb: parts of a split batch before the rest. */
+/* What waits of a verb: parts of a split batch before the rest, the part that was split last before others.
+ */
 struct crowd {
     size_t count;
     int part;
@@ -195,7 +210,7 @@ static struct crowd look(const struct ec2_batch *batch, enum ec2_verb verb)
         const struct entry *entry = iter.value;
         if (entry->verb != verb || entry->state != WAITING)
             continue;
-        if (entry->part > 0 && (crowd.part == 0 || entry->part < crowd.part))
+        if (entry->part > crowd.part)
             crowd.part = entry->part;
         crowd.first_ms =
             crowd.count == 0 || entry->asked_ms < crowd.first_ms ? entry->asked_ms : crowd.first_ms;
@@ -219,6 +234,47 @@ static int64_t due_ms(const struct ec2_batch *batch, enum ec2_verb verb, const s
     if (crowd->part > 0 || crowd->count >= EC2_BATCH_MAX)
         at_ms = now_ms;
     return at_ms > batch->not_before_ms[verb] ? at_ms : batch->not_before_ms[verb];
+}
+
+static bool is_new(const struct entry *entry, enum ec2_verb verb)
+{
+    return entry->verb == verb && entry->state == WAITING && entry->part == 0;
+}
+
+static bool is_of_one_place(const struct ec2_batch *batch, enum ec2_verb verb)
+{
+    const struct entry *first = NULL;
+    struct hmap_iter iter = {0};
+    while (hmap_next(&batch->entries, &iter)) {
+        const struct entry *entry = iter.value;
+        if (!is_new(entry, verb))
+            continue;
+        if (first && first->place != entry->place)
+            return false;
+        first = entry;
+    }
+    return true;
+}
+
+/* Each place is a part: where there is no room, nobody elsewhere waits for that to be found out. */
+static void divide_by_place(struct ec2_batch *batch, enum ec2_verb verb)
+{
+    struct hmap_iter iter = {0};
+    if (is_of_one_place(batch, verb))
+        return;
+    while (hmap_next(&batch->entries, &iter)) {
+        const struct entry *entry = iter.value;
+        if (!is_new(entry, verb))
+            continue;
+        uint32_t place = entry->place;
+        int part = ++batch->last_part;
+        struct hmap_iter others = {0};
+        while (hmap_next(&batch->entries, &others)) {
+            struct entry *other = others.value;
+            if (is_new(other, verb) && other->place == place)
+                other->part = part;
+        }
+    }
 }
 
 static void gather(struct ec2_batch *batch, enum ec2_verb verb, int part, struct job *job)
@@ -246,7 +302,9 @@ static int64_t pick(struct ec2_batch *batch, int64_t now_ms, struct job *job)
         int64_t at_ms = due_ms(batch, order[i], &crowd, now_ms);
         if (at_ms >= 0 && at_ms <= now_ms) {
             batch->sent_ms[order[i]] = now_ms;
-            gather(batch, order[i], crowd.part, job);
+            if (crowd.part == 0)
+                divide_by_place(batch, order[i]);
+            gather(batch, order[i], look(batch, order[i]).part, job);
             return 0;
         }
         if (at_ms >= 0 && (wait_ms < 0 || at_ms - now_ms < wait_ms))
@@ -294,6 +352,46 @@ static void fail(struct entry *entry, const struct error *err, int64_t now_ms, s
     settled_add(settled, entry->id);
 }
 
+/* What is wrong is not the id: so it would be with the next one. */
+static bool is_general(const struct error *err)
+{
+    return err->kind == ERROR_CAPACITY || strcmp(err->reason, "UnauthorizedOperation") == 0;
+}
+
+static bool is_like(const struct refusals *refusals, const struct error *err, uint32_t place)
+{
+    return refusals->count > 0 && strcmp(refusals->reason, err->reason) == 0 &&
+           (err->kind != ERROR_CAPACITY || refusals->place == place);
+}
+
+/* An id was refused by itself. Of a batch of 500 whose ids are all refused, a dozen calls are made and not
+ * 999: after a few refusals what is left of the batch is told the same. */
+static void note_refusal(struct ec2_batch *batch, const struct entry *entry, const struct error *err)
+{
+    struct refusals *refusals = &batch->refusals[entry->verb];
+    if (!is_like(refusals, err, entry->place))
+        *refusals = (struct refusals){.place = entry->place};
+    snprintf(refusals->reason, sizeof(refusals->reason), "%s", err->reason);
+    refusals->count++;
+}
+
+static void fail_rest(struct ec2_batch *batch, const struct job *job, const struct error *err, int64_t now_ms,
+                      struct settled *settled)
+{
+    uint32_t place = job->entries[0]->place;
+    struct refusals *refusals = &batch->refusals[job->verb];
+    struct hmap_iter iter = {0};
+    if (!is_general(err) || refusals->count < REFUSALS_MAX || !is_like(refusals, err, place))
+        return;
+    while (hmap_next(&batch->entries, &iter)) {
+        struct entry *entry = iter.value;
+        if (entry->verb == job->verb && entry->state == WAITING && entry->part > 0 &&
+            is_like(refusals, err, entry->place))
+            fail(entry, err, now_ms, settled);
+    }
+    *refusals = (struct refusals){.count = 0};
+}
+
 static void put_back(struct entry *entry, int part)
 {
     entry->state = WAITING;
@@ -309,9 +407,10 @@ static void split(struct ec2_batch *batch, struct job *job, const struct error *
     batch->last_part += 2;
     for (size_t i = 0; i < job->count; i++) {
         bool is_upper = named_count == 0 && i >= job->count / 2;
-        if (is_named(err->text, job->ids[i]))
+        if (is_named(err->text, job->ids[i])) {
+            note_refusal(batch, job->entries[i], err);
             fail(job->entries[i], err, now_ms, settled);
-        else
+        } else
             put_back(job->entries[i], batch->last_part - (is_upper ? 0 : 1));
     }
 }
@@ -321,6 +420,8 @@ static void take_failure(struct ec2_batch *batch, struct job *job, const struct 
 {
     if (err->kind == ERROR_THROTTLED) {
         int64_t wait_ms = err->retry_after_ms > THROTTLED_MIN_MS ? err->retry_after_ms : THROTTLED_MIN_MS;
+        if (wait_ms > THROTTLED_MAX_MS)
+            wait_ms = THROTTLED_MAX_MS;
         batch->not_before_ms[job->verb] = now_ms + wait_ms;
         batch->sent_ms[job->verb] = LONG_AGO_MS; /* EC2 did nothing */
         for (size_t i = 0; i < job->count; i++)
@@ -329,10 +430,13 @@ static void take_failure(struct ec2_batch *batch, struct job *job, const struct 
     }
     if (job->count > 1 && is_divisible(err)) {
         split(batch, job, err, now_ms, settled);
-        return;
+    } else {
+        if (job->count == 1)
+            note_refusal(batch, job->entries[0], err);
+        for (size_t i = 0; i < job->count; i++)
+            fail(job->entries[i], err, now_ms, settled);
     }
-    for (size_t i = 0; i < job->count; i++)
-        fail(job->entries[i], err, now_ms, settled);
+    fail_rest(batch, job, err, now_ms, settled);
 }
 
 static void send_job(struct ec2_batch *batch, struct job *job)
@@ -350,6 +454,8 @@ static void send_job(struct ec2_batch *batch, struct job *job)
     settled.is_changed = result == 0;
     if (result < 0)
         take_failure(batch, job, &err, clock_mono_ms(options->clock), &settled);
+    else
+        batch->refusals[job->verb].count = 0;
     for (size_t i = 0; result == 0 && i < job->count; i++) {
         settled_add(&settled, job->ids[i]);
         drop(batch, job->entries[i]);

@@ -19,7 +19,9 @@ struct fake {
     const char *bad;      /* substring of ids that fail a call */
     bool is_naming;       /* the message names them */
     enum error_kind kind; /* of a call that holds one; of all calls while bad is "" */
-    bool is_following;    /* the lease is gone */
+    const char *reason;
+    int64_t retry_after_ms;
+    bool is_following; /* the lease is gone */
     int calls;
     size_t sent;
     size_t changed;
@@ -32,6 +34,14 @@ static int64_t fake_mono(void *ctx)
     return ((struct fake *)ctx)->now_ms;
 }
 
+static int refuse(const struct fake *fake, const char *id, struct error *err)
+{
+    error_set(err, fake->kind, fake->reason ? fake->reason : "Bad", "the id '%s' is bad",
+              fake->is_naming ? id : "?");
+    err->retry_after_ms = fake->retry_after_ms;
+    return -1;
+}
+
 static int send_ids(void *ctx, enum ec2_verb verb, const struct ec2_query *ids, struct error *err)
 {
     struct fake *fake = ctx;
@@ -41,8 +51,7 @@ static int send_ids(void *ctx, enum ec2_verb verb, const struct ec2_query *ids, 
     fake->calls++;
     for (size_t i = 0; fake->bad && i < ids->id_count; i++)
         if (strstr(ids->ids[i], fake->bad))
-            return error_set(err, fake->kind, "Bad", "the id '%s' is bad",
-                             fake->is_naming ? ids->ids[i] : "?");
+            return refuse(fake, ids->ids[i], err);
     fake->sent += ids->id_count;
     return 0;
 }
@@ -81,12 +90,18 @@ static int close_fake(void **state)
     return 0;
 }
 
+static int ask(struct fake *fake, enum ec2_verb verb, const char *id, struct error *err)
+{
+    const struct ec2_batch_item item = {.id = id};
+    return ec2_batch_ask(fake->batch, verb, &item, err);
+}
+
 static void ask_many(struct fake *fake, enum ec2_verb verb, int count)
 {
     for (int i = 0; i < count; i++) {
         char id[32];
         snprintf(id, sizeof(id), "i-%05d", i);
-        assert_int_equal(ec2_batch_ask(fake->batch, verb, id, NULL), 0);
+        assert_int_equal(ask(fake, verb, id, NULL), 0);
     }
 }
 
@@ -112,7 +127,7 @@ static void test_gathers(void **state)
     for (int i = 0; i < 12; i++) {
         char id[16];
         snprintf(id, sizeof(id), "i-late%d", i);
-        assert_int_equal(ec2_batch_ask(fake->batch, EC2_TERMINATE, id, NULL), 0);
+        assert_int_equal(ask(fake, EC2_TERMINATE, id, NULL), 0);
         step_all(fake);
         assert_int_equal(fake->calls, 1);
         fake->now_ms += i < 11 ? 90 : 10;
@@ -128,7 +143,7 @@ static void test_a_call_a_second(void **state)
     for (int i = 0; i < 1000; i++) {
         char id[16];
         snprintf(id, sizeof(id), "i-%d", i);
-        assert_int_equal(ec2_batch_ask(fake->batch, EC2_TERMINATE, id, NULL), 0);
+        assert_int_equal(ask(fake, EC2_TERMINATE, id, NULL), 0);
         for (int k = i % 7 ? 3 : 43; k > 0; k--) {
             step_all(fake);
             fake->now_ms += 3;
@@ -170,7 +185,7 @@ static void test_asked_twice(void **state)
     struct fake *fake = *state;
     struct error err = {0};
     ask_many(fake, EC2_STOP, 1);
-    assert_int_equal(ec2_batch_ask(fake->batch, EC2_STOP, "i-00000", &err), -1);
+    assert_int_equal(ask(fake, EC2_STOP, "i-00000", &err), -1);
     assert_int_equal(err.kind, ERROR_THROTTLED);
     assert_string_equal(err.reason, "Batched");
     assert_true(err.retry_after_ms > 0);
@@ -191,9 +206,9 @@ static void poison(struct fake *fake, bool is_naming, int calls_max)
     assert_int_equal(fake->changed, 499);
     assert_int_equal(fake->to_look, 1);
     assert_true(fake->calls <= calls_max);
-    assert_int_equal(ec2_batch_ask(fake->batch, EC2_TERMINATE, "i-00007", &err), -1);
+    assert_int_equal(ask(fake, EC2_TERMINATE, "i-00007", &err), -1);
     assert_int_equal(err.kind, ERROR_ABSENT); /* told once, then asked anew */
-    assert_int_equal(ec2_batch_ask(fake->batch, EC2_TERMINATE, "i-00007", &err), 0);
+    assert_int_equal(ask(fake, EC2_TERMINATE, "i-00007", &err), 0);
 }
 
 static void test_poison_named(void **state)
@@ -229,7 +244,7 @@ static void test_no_lease_no_call(void **state)
     step_all(fake);
     assert_int_equal(fake->calls, 0);
     assert_int_equal(fake->to_look, 10);
-    assert_int_equal(ec2_batch_ask(fake->batch, EC2_TERMINATE, "i-00000", &err), -1);
+    assert_int_equal(ask(fake, EC2_TERMINATE, "i-00000", &err), -1);
     assert_int_equal(err.kind, ERROR_STOPPED);
 }
 
@@ -257,6 +272,104 @@ static void test_throttled_then_too_old(void **state)
     assert_int_equal(fake->changed, 10);
 }
 
+/* The right to stop is missing: 500 ids are not 999 calls, and none of them waits for the end of that. */
+static void refuse_all(struct fake *fake, bool is_naming)
+{
+    struct error err = {0};
+    fake->bad = "i-";
+    fake->kind = ERROR_DENIED;
+    fake->reason = "UnauthorizedOperation";
+    fake->is_naming = is_naming;
+    ask_many(fake, EC2_STOP, 500);
+    fake->now_ms += 100;
+    step_all(fake);
+    assert_in_range(fake->calls, 1, 15);
+    assert_int_equal(fake->to_look, 500);
+    assert_int_equal(ask(fake, EC2_STOP, "i-00499", &err), -1);
+    assert_string_equal(err.reason, "UnauthorizedOperation");
+}
+
+static void test_no_permission(void **state)
+{
+    refuse_all(*state, false);
+}
+
+static void test_no_permission_for_a_named_one(void **state)
+{
+    refuse_all(*state, true);
+}
+
+/* Those that are refused, among many that are not, are found one by one; a hundred only where it is the host
+ * that is protected. */
+static void test_some_without_permission(void **state)
+{
+    struct fake *fake = *state;
+    static const struct {
+        const char *bad;
+        const char *reason;
+        size_t refused;
+    } cases[] = {{"7", "OperationNotPermitted", 95}, {"99", "UnauthorizedOperation", 5}};
+    fake->kind = ERROR_DENIED;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        fake->bad = cases[i].bad;
+        fake->reason = cases[i].reason;
+        fake->changed = fake->to_look = 0;
+        ask_many(fake, i == 0 ? EC2_TERMINATE : EC2_STOP, 500);
+        fake->now_ms += 1000;
+        step_all(fake);
+        assert_int_equal(fake->changed, 500 - cases[i].refused);
+        assert_int_equal(fake->to_look, cases[i].refused);
+    }
+}
+
+/* One place has no capacity: the others start, and it is found out by a dozen calls. */
+static void test_no_capacity_in_a_place(void **state)
+{
+    struct fake *fake = *state;
+    struct error err = {0};
+    static const char *const places[] = {"ax", "bx", "cx"};
+    fake->kind = ERROR_CAPACITY;
+    fake->reason = "InsufficientInstanceCapacity";
+    for (int round = 0; round < 3; round++) {
+        char id[32];
+        fake->bad = places[round];
+        fake->calls = 0;
+        for (int i = 0; i < 300; i++) {
+            snprintf(id, sizeof(id), "i-%d-%s%03d", round, places[i % 3], i);
+            const struct ec2_batch_item item = {id, (uint32_t)(i % 3)};
+            assert_int_equal(ec2_batch_ask(fake->batch, EC2_START, &item, NULL), 0);
+        }
+        fake->now_ms += 1000;
+        step_all(fake);
+        assert_int_equal(fake->changed, (round + 1) * 200);
+        assert_int_equal(fake->to_look, (round + 1) * 100);
+        assert_in_range(fake->calls, 1, 15);
+        snprintf(id, sizeof(id), "i-%d-%s%03d", round, places[round], round);
+        assert_int_equal(ask(fake, EC2_START, id, &err), -1);
+        assert_int_equal(err.kind, ERROR_CAPACITY);
+    }
+}
+
+/* What a peer asks for is not a day. */
+static void test_throttled_for_long(void **state)
+{
+    struct fake *fake = *state;
+    fake->bad = "i-";
+    fake->kind = ERROR_THROTTLED;
+    fake->retry_after_ms = INT64_C(86400) * 1000;
+    ask_many(fake, EC2_TERMINATE, 1);
+    fake->now_ms += 100;
+    step_all(fake);
+    assert_int_equal(fake->calls, 1);
+    fake->bad = NULL;
+    fake->now_ms += 60 * 1000;
+    step_all(fake); /* dropped as too old */
+    ask_many(fake, EC2_TERMINATE, 1);
+    fake->now_ms += 100;
+    step_all(fake);
+    assert_int_equal(fake->changed, 1);
+}
+
 #define FAKE_TEST(function) cmocka_unit_test_setup_teardown(function, open_fake, close_fake)
 
 int main(void)
@@ -270,6 +383,11 @@ int main(void)
                                        FAKE_TEST(test_poison_unnamed),
                                        FAKE_TEST(test_unknown_outcome),
                                        FAKE_TEST(test_no_lease_no_call),
-                                       FAKE_TEST(test_throttled_then_too_old)};
+                                       FAKE_TEST(test_throttled_then_too_old),
+                                       FAKE_TEST(test_no_permission),
+                                       FAKE_TEST(test_no_permission_for_a_named_one),
+                                       FAKE_TEST(test_some_without_permission),
+                                       FAKE_TEST(test_no_capacity_in_a_place),
+                                       FAKE_TEST(test_throttled_for_long)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
