@@ -11,115 +11,8 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "base/encoding.h"
 #include "base/mem.h"
-#include "fake_api.h"
-#include "nitro/sts_denial.h"
-
-enum { REPLIES_MAX = 8, TIMEOUT_MS = 10000 };
-
-#define INSTANCE(id)                                                                                         \
-    "<item><instanceId>" id "</instanceId><instanceState><code>16</code></instanceState></item>"
-#define PAGE(items, token)                                                                                   \
-    "<DescribeInstancesResponse><reservationSet><item><instancesSet>" items                                  \
-    "</instancesSet></item></reservationSet><nextToken>" token "</nextToken></DescribeInstancesResponse>"
-#define FAULT(code)                                                                                          \
-    "<Response><Errors><Error><Code>" code "</Code><Message>m</Message></Error></Errors></Response>"
-#define STOPPED                                                                                              \
-    "<StopInstancesResponse><instancesSet><item><instanceId>i-1</instanceId><currentState><code>64</code>"   \
-    "</currentState></item></instancesSet></StopInstancesResponse>"
-
-struct line {
-    int status;
-    const char *body;
-    enum fake_how how;
-    const char *headers;
-};
-
-struct scene {
-    struct line lines[REPLIES_MAX];
-    atomic_int asked;
-    int delay_ms; /* before each answer */
-    atomic_int keys_read;
-    const char *const (*variables)[2]; /* instead of the keys; ended by a NULL name */
-    struct fake_api *api;
-    struct environment environment;
-    struct aws_config config;
-    struct aws_credentials *credentials;
-    struct stop stop;
-    struct ec2 *ec2;
-};
-
-static const char *get_variable(void *ctx, const char *name)
-{
-    struct scene *scene = ctx;
-    if (scene->variables) {
-        const char *const(*at)[2] = scene->variables;
-        while ((*at)[0] && strcmp((*at)[0], name) != 0)
-            at++;
-        return (*at)[1];
-    }
-    if (strcmp(name, "AWS_ACCESS_KEY_ID") == 0) {
-        scene->keys_read++;
-        return "AKTEST";
-    }
-    if (strcmp(name, "AWS_SESSION_TOKEN") == 0)
-        return "session";
-    return strcmp(name, "AWS_SECRET_ACCESS_KEY") == 0 ? "secret" : NULL;
-}
-
-static struct fake_reply play(void *ctx, const char *request)
-{
-    struct scene *scene = ctx;
-    int number = scene->asked++;
-    (void)request;
-    assert_true(number < REPLIES_MAX);
-    if (scene->delay_ms > 0)
-        stop_wait(&scene->stop, scene->delay_ms);
-    const struct line *line = &scene->lines[number];
-    return (struct fake_reply){line->status, mem_strdup(line->body ? line->body : ""), line->headers,
-                               line->how};
-}
-
-static int open_scene(void **state)
-{
-    struct scene *scene = mem_calloc(1, sizeof(*scene));
-    scene->environment = (struct environment){get_variable, scene};
-    assert_int_equal(aws_config_init(&scene->environment, &scene->config, NULL), 0);
-    stop_init(&scene->stop);
-    scene->api = fake_api_start(play, scene);
-    const struct aws_credentials_options keys = {
-        .environment = &scene->environment, .config = &scene->config, .clock = clock_real()};
-    scene->credentials = aws_credentials_new(&keys);
-    CLEANUP(freep) char *endpoint = mem_printf("http://127.0.0.1:%d", fake_api_get_port(scene->api));
-    const struct ec2_options options = {.endpoint = endpoint,
-                                        .region = "eu-west-1",
-                                        .credentials = scene->credentials,
-                                        .clock = clock_real(),
-                                        .stop = &scene->stop};
-    assert_int_equal(ec2_new(&options, &scene->ec2, NULL), 0);
-    *state = scene;
-    return 0;
-}
-
-static int close_scene(void **state)
-{
-    struct scene *scene = *state;
-    ec2_free(scene->ec2);
-    aws_credentials_free(scene->credentials);
-    fake_api_stop(scene->api);
-    aws_config_done(&scene->config);
-    stop_done(&scene->stop);
-    free(scene);
-    return 0;
-}
-
-static void script(struct scene *scene, const struct line *lines, size_t count)
-{
-    memcpy(scene->lines, lines, count * sizeof(*lines));
-}
-#define SCRIPT(scene, ...)                                                                                   \
-    script((scene), (const struct line[]){__VA_ARGS__}, ARRAY_LEN(((const struct line[]){__VA_ARGS__})))
+#include "ec2_scene.h"
 
 static int note_id(void *ctx, struct ec2_instance *instance, struct error *err)
 {
@@ -127,7 +20,7 @@ static int note_id(void *ctx, struct ec2_instance *instance, struct error *err)
     return buf_printf(ctx, "%s;", instance->id);
 }
 
-static int describe(struct scene *scene, struct buf *ret_heard, struct error *err)
+static int describe(struct ec2_scene *scene, struct buf *ret_heard, struct error *err)
 {
     static const char *const values[] = {"c"};
     static const struct ec2_filter filter = {"tag:tee-cluster-id", values, 1};
@@ -139,7 +32,7 @@ static int describe(struct scene *scene, struct buf *ret_heard, struct error *er
 
 static void test_describe_pages(void **state)
 {
-    struct scene *scene = *state;
+    struct ec2_scene *scene = *state;
     CLEANUP(buf_done) struct buf heard;
     SCRIPT(scene, {200, PAGE(INSTANCE("i-1"), "p2"), FAKE_WHOLE, NULL},
            {200, PAGE("", "p3"), FAKE_BYTES, NULL},
@@ -154,7 +47,7 @@ static void test_describe_pages(void **state)
 /* Many pages on a slow link, each of them in time: whoever has nothing else to do hears them all. */
 static void test_slow_pages(void **state)
 {
-    struct scene *scene = *state;
+    struct ec2_scene *scene = *state;
     struct error err = {0};
     CLEANUP(buf_done) struct buf heard;
     enum { PAGE_MS = 600, PATIENCE_MS = 1700 };
@@ -164,7 +57,7 @@ static void test_slow_pages(void **state)
     struct ec2_query query = {.filters = &filter, .filter_count = 1, .is_patient = true};
     const struct ec2_handler handler = {.on_instance = note_id, .ctx = &heard};
     for (size_t i = 0; i < REPLIES_MAX; i++)
-        scene->lines[i] = (struct line){200, PAGE(INSTANCE("i-1"), "more"), FAKE_WHOLE, NULL};
+        scene->lines[i] = (struct ec2_line){200, PAGE(INSTANCE("i-1"), "more"), FAKE_WHOLE, NULL};
     scene->lines[3].body = PAGE("", "");
     scene->delay_ms = PAGE_MS;
     assert_int_equal(ec2_describe(scene->ec2, &query, &handler, PATIENCE_MS, &err), 0);
@@ -176,7 +69,7 @@ static void test_slow_pages(void **state)
 
 static void test_request_is_signed(void **state)
 {
-    struct scene *scene = *state;
+    struct ec2_scene *scene = *state;
     SCRIPT(scene, {200, STOPPED, FAKE_WHOLE, NULL});
     assert_int_equal(ec2_stop(scene->ec2, "i-1", TIMEOUT_MS, NULL), 0);
     const char *request = fake_api_get_request(scene->api, 0);
@@ -195,7 +88,7 @@ static void test_request_is_signed(void **state)
 
 /* What a single stop does with these answers: the requests made, and the error's reason. */
 static const struct {
-    struct line lines[4];
+    struct ec2_line lines[4];
     int requests;
     const char *reason; /* NULL: success */
     enum error_kind kind;
@@ -238,10 +131,10 @@ static void test_retries(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(retry_cases); i++) {
-        struct scene *scene = NULL;
+        struct ec2_scene *scene = NULL;
         struct error err = {0};
-        open_scene((void **)&scene);
-        script(scene, retry_cases[i].lines, ARRAY_LEN(retry_cases[i].lines));
+        ec2_scene_open((void **)&scene);
+        ec2_scene_script(scene, retry_cases[i].lines, ARRAY_LEN(retry_cases[i].lines));
         int result = ec2_stop(scene->ec2, "i-1", TIMEOUT_MS, &err);
         assert_int_equal(result, retry_cases[i].reason ? -1 : 0);
         assert_int_equal(scene->asked, retry_cases[i].requests);
@@ -249,14 +142,14 @@ static void test_retries(void **state)
             assert_string_equal(err.reason, retry_cases[i].reason);
             assert_int_equal(err.kind, retry_cases[i].kind);
         }
-        close_scene((void **)&scene);
+        ec2_scene_close((void **)&scene);
     }
 }
 
 /* A worker is told when to come back, a thread of its own waits; neither sends what would be refused. */
 static void test_rates(void **state)
 {
-    struct scene *scene = *state;
+    struct ec2_scene *scene = *state;
     struct error err = {0};
     struct ec2_rate rate;
     CLEANUP(buf_done) struct buf heard;
@@ -290,7 +183,7 @@ static void test_rates(void **state)
 /* A page that breaks behind its first instance is not asked for again: the caller heard that one already. */
 static void test_no_retry_after_records(void **state)
 {
-    struct scene *scene = *state;
+    struct ec2_scene *scene = *state;
     struct error err = {0};
     CLEANUP(buf_done) struct buf heard;
     SCRIPT(scene, {200, PAGE(INSTANCE("i-1"), "p2"), FAKE_WHOLE, NULL},
@@ -303,8 +196,8 @@ static void test_no_retry_after_records(void **state)
 
 static void test_refused_keys_are_read_again_once_in_a_while(void **state)
 {
-    struct scene *scene = *state;
-    struct line expired = {400, FAULT("ExpiredToken"), FAKE_WHOLE, NULL};
+    struct ec2_scene *scene = *state;
+    struct ec2_line expired = {400, FAULT("ExpiredToken"), FAKE_WHOLE, NULL};
     SCRIPT(scene, expired, expired, expired);
     assert_int_equal(ec2_stop(scene->ec2, "i-1", TIMEOUT_MS, NULL), -1);
     assert_int_equal(scene->asked, 2);
@@ -317,7 +210,7 @@ static void test_refused_keys_are_read_again_once_in_a_while(void **state)
 
 static void test_clock_is_corrected(void **state)
 {
-    struct scene *scene = *state;
+    struct ec2_scene *scene = *state;
     SCRIPT(scene,
            {403, FAULT("SignatureDoesNotMatch"), FAKE_WHOLE, "Date: Tue, 03 Jan 2040 10:00:00 GMT\r\n"},
            {200, STOPPED, FAKE_WHOLE, NULL});
@@ -328,7 +221,7 @@ static void test_clock_is_corrected(void **state)
 
 static void test_timeout(void **state)
 {
-    struct scene *scene = *state;
+    struct ec2_scene *scene = *state;
     struct error err = {0};
     SCRIPT(scene, {200, "<StopInstancesResponse>", FAKE_HANG, NULL});
     assert_int_equal(ec2_stop(scene->ec2, "i-1", 300, &err), -1);
@@ -342,7 +235,7 @@ static void test_timeout(void **state)
 
 static void *stop_twice(void *ctx)
 {
-    struct scene *scene = ctx;
+    struct ec2_scene *scene = ctx;
     for (int i = 0; i < 2; i++) {
         if (ec2_stop(scene->ec2, "i-1", TIMEOUT_MS, NULL) < 0)
             return ctx;
@@ -352,10 +245,10 @@ static void *stop_twice(void *ctx)
 
 static void test_many_threads(void **state)
 {
-    struct scene *scene = *state;
+    struct ec2_scene *scene = *state;
     pthread_t threads[REPLIES_MAX / 2];
     for (size_t i = 0; i < REPLIES_MAX; i++)
-        scene->lines[i] = (struct line){200, STOPPED, FAKE_WHOLE, NULL};
+        scene->lines[i] = (struct ec2_line){200, STOPPED, FAKE_WHOLE, NULL};
     for (size_t i = 0; i < ARRAY_LEN(threads); i++)
         threads[i] = thread_start("stop", stop_twice, scene);
     for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
@@ -368,7 +261,7 @@ static void test_many_threads(void **state)
 
 static void test_run_and_types(void **state)
 {
-    struct scene *scene = *state;
+    struct ec2_scene *scene = *state;
     struct ec2_instance instance;
     struct ec2_type type;
     struct error err = {0};
@@ -414,11 +307,11 @@ static void test_no_keys(void **state)
     const struct ec2_launch launch = {.image_id = "ami-1", .type = "m5.xlarge", .client_token = "t"};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct scene *scene = NULL;
+        struct ec2_scene *scene = NULL;
         struct ec2_instance instance;
         struct ec2_type type;
         struct error errors[3] = {{0}};
-        open_scene((void **)&scene);
+        ec2_scene_open((void **)&scene);
         scene->variables = cases[i].variables;
         assert_int_equal(ec2_run_instance(scene->ec2, &launch, TIMEOUT_MS, &instance, &errors[0]), -1);
         assert_int_equal(ec2_fetch_type(scene->ec2, "m5.xlarge", TIMEOUT_MS, &type, &errors[1]), -1);
@@ -428,170 +321,8 @@ static void test_no_keys(void **state)
             assert_string_equal(errors[k].reason, cases[i].reason);
         }
         assert_int_equal(scene->asked, 0);
-        close_scene((void **)&scene);
+        ec2_scene_close((void **)&scene);
     }
-}
-
-#define DENIAL                                                                                               \
-    "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized. Encoded "   \
-    "authorization failure message: aB-_9==</Message></Error></Errors></Response>"
-
-/* EC2 says yes by an error, and no answer of a dry run is asked for twice. */
-static void test_dry_run(void **state)
-{
-    struct scene *scene = *state;
-    struct error err = {0};
-    struct ec2_fault fault;
-    const struct ec2_launch launch = {.image_id = "ami-1", .type = "m5.xlarge", .client_token = "t"};
-    SCRIPT(scene, {412, FAULT("DryRunOperation"), FAKE_WHOLE, NULL}, {403, DENIAL, FAKE_WHOLE, NULL},
-           {200,
-            "<RunInstancesResponse><instancesSet>" INSTANCE("i-9") "</instancesSet></RunInstancesResponse>",
-            FAKE_WHOLE, NULL},
-           {503, FAULT("ServiceUnavailable"), FAKE_WHOLE, NULL});
-    assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &fault, &err), 0);
-    assert_non_null(strstr(fake_api_get_request(scene->api, 0), "&DryRun=true"));
-    assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &fault, &err), -1);
-    assert_int_equal(err.kind, ERROR_DENIED);
-    assert_string_equal(fault.message, "You are not authorized.");
-    assert_string_equal(fault.encoded, "aB-_9==");
-    assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &fault, &err), -1);
-    assert_string_equal(err.reason, "DryRunIgnored");
-    assert_non_null(strstr(err.text, "i-9"));
-    assert_int_equal(ec2_dry_run(scene->ec2, &launch, TIMEOUT_MS, &fault, &err), -1);
-    assert_int_equal(err.kind, ERROR_UNAVAILABLE);
-    assert_int_equal(scene->asked, 4);
-}
-
-#define DECODED(document)                                                                                    \
-    "<DecodeAuthorizationMessageResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">"               \
-    "<DecodeAuthorizationMessageResult><DecodedMessage>" document "</DecodedMessage>"                        \
-    "</DecodeAuthorizationMessageResult></DecodeAuthorizationMessageResponse>"
-
-static void test_decode_denial(void **state)
-{
-    struct scene *scene = *state;
-    struct error err = {0};
-    struct sts_denial denial = {.action = ""};
-    struct ec2 *sts = NULL;
-    CLEANUP(freep) char *endpoint = mem_printf("http://127.0.0.1:%d", fake_api_get_port(scene->api));
-    const struct ec2_options options = {.endpoint = endpoint,
-                                        .region = "eu-west-1",
-                                        .credentials = scene->credentials,
-                                        .clock = clock_real(),
-                                        .stop = &scene->stop,
-                                        .service = "sts"};
-    assert_int_equal(ec2_new(&options, &sts, NULL), 0);
-    SCRIPT(
-        scene,
-        {200,
-         DECODED("{&quot;allowed&quot;:false,&quot;explicitDeny&quot;:true,&quot;context&quot;:{&quot;action"
-                 "&quot;:&quot;ec2:RunInstances&quot;,&quot;resource&quot;:&quot;arn:r&quot;,&quot;principal"
-                 "&quot;:{&quot;id&quot;:&quot;A&quot;,&quot;arn&quot;:&quot;arn:p&quot;}}}"),
-         FAKE_WHOLE, NULL},
-        {200, DECODED("{}"), FAKE_WHOLE, NULL},
-        {200, "<DecodeAuthorizationMessageResponse/>", FAKE_WHOLE, NULL},
-        {403,
-         "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not allowed to "
-         "sts:DecodeAuthorizationMessage</Message></Error></ErrorResponse>",
-         FAKE_WHOLE, NULL});
-    assert_int_equal(sts_decode_denial(sts, "a+/=", TIMEOUT_MS, &denial, &err), 0);
-    assert_string_equal(denial.action, "ec2:RunInstances");
-    assert_string_equal(denial.resource, "arn:r");
-    assert_string_equal(denial.principal, "arn:p");
-    assert_true(denial.is_explicit);
-    const char *sent = fake_api_get_request(scene->api, 0);
-    assert_non_null(strstr(sent, "Version=2011-06-15&EncodedMessage=a%2B%2F%3D"));
-    assert_non_null(strstr(sent, "/eu-west-1/sts/aws4_request"));
-    assert_int_equal(sts_decode_denial(sts, "a", TIMEOUT_MS, &denial, &err), -1);
-    assert_string_equal(err.reason, "UnexpectedAnswer");
-    assert_int_equal(sts_decode_denial(sts, "a", TIMEOUT_MS, &denial, &err), -1);
-    assert_string_equal(err.reason, "UnexpectedAnswer");
-    assert_int_equal(sts_decode_denial(sts, "a", TIMEOUT_MS, &denial, &err), -1);
-    assert_int_equal(err.kind, ERROR_DENIED);
-    ec2_free(sts);
-}
-
-static void test_read_denial(void **state)
-{
-    static const char *const broken[] = {"",
-                                         "{",
-                                         "null",
-                                         "[1]",
-                                         "{\"context\":7}",
-                                         "{\"context\":{\"action\":7}}",
-                                         "{\"context\":{\"resource\":\"r\"}}"};
-    struct sts_denial denial;
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(broken); i++)
-        assert_int_equal(sts_read_denial(broken[i], &denial, NULL), -1);
-    assert_int_equal(sts_read_denial("{\"context\":{\"action\":\"ec2:X\"}}", &denial, NULL), 0);
-    assert_string_equal(denial.resource, "");
-    assert_false(denial.is_explicit);
-}
-
-static void test_image_and_subnets(void **state)
-{
-    struct scene *scene = *state;
-    struct error err = {0};
-    struct ec2_image image;
-    struct ec2_subnet subnets[2];
-    static const char *const ids[] = {"subnet-1", "subnet-2"};
-    const struct ec2_query query = {.ids = ids, .id_count = 2};
-    SCRIPT(scene,
-           {200,
-            "<DescribeImagesResponse><imagesSet><item><imageId>ami-1</imageId><imageState>available</"
-            "imageState></item></imagesSet></DescribeImagesResponse>",
-            FAKE_WHOLE, NULL},
-           {200, "<DescribeImagesResponse><imagesSet/></DescribeImagesResponse>", FAKE_WHOLE, NULL},
-           {200,
-            "<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-2</subnetId></item><item><subnetId>"
-            "subnet-1</subnetId><availableIpAddressCount>7</availableIpAddressCount></item></subnetSet></"
-            "DescribeSubnetsResponse>",
-            FAKE_WHOLE, NULL},
-           {200,
-            "<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-1</subnetId></item></subnetSet></"
-            "DescribeSubnetsResponse>",
-            FAKE_WHOLE, NULL});
-    assert_int_equal(ec2_fetch_image(scene->ec2, "ami-1", TIMEOUT_MS, &image, NULL), 0);
-    assert_string_equal(image.state, "available");
-    assert_int_equal(ec2_fetch_image(scene->ec2, "ami-1", TIMEOUT_MS, &image, &err), -1);
-    assert_int_equal(err.kind, ERROR_INVALID);
-    assert_int_equal(ec2_fetch_subnets(scene->ec2, &query, TIMEOUT_MS, subnets, NULL), 0);
-    assert_int_equal(subnets[0].free_addresses, 7);
-    assert_string_equal(subnets[1].id, "subnet-2");
-    assert_int_equal(ec2_fetch_subnets(scene->ec2, &query, TIMEOUT_MS, subnets, &err), -1);
-    assert_non_null(strstr(err.text, "subnet-2"));
-}
-
-#define CONSOLE(output) "<GetConsoleOutputResponse>" output "</GetConsoleOutputResponse>"
-
-/* An answer as large as the service gives, in lines; one larger than that; none; and one that is no base64.
- */
-static void test_console(void **state)
-{
-    struct scene *scene = *state;
-    struct error err = {0};
-    CLEANUP(freep) char *raw = mem_alloc(EC2_CONSOLE_MAX + 3);
-    for (size_t i = 0; i < EC2_CONSOLE_MAX + 3; i++)
-        raw[i] = (char)(i % 251);
-    CLEANUP(freep) char *whole = base64_encode(raw, EC2_CONSOLE_MAX);
-    CLEANUP(freep) char *longer = base64_encode(raw, EC2_CONSOLE_MAX + 3);
-    CLEANUP(freep) char *full = mem_printf(CONSOLE("<output>%.76s\r\n%s\n</output>"), whole, whole + 76);
-    CLEANUP(freep) char *over = mem_printf(CONSOLE("<output>%s</output>"), longer);
-    SCRIPT(scene, {200, full, FAKE_WHOLE, NULL}, {200, over, FAKE_WHOLE, NULL},
-           {200, CONSOLE("<instanceId>i-1</instanceId>"), FAKE_WHOLE, NULL},
-           {200, CONSOLE("<output>?</output>"), FAKE_WHOLE, NULL},
-           {400, FAULT("InvalidInstanceID.NotFound"), FAKE_WHOLE, NULL});
-    for (size_t i = 0; i < 5; i++) {
-        CLEANUP(buf_done) struct buf text;
-        int result = ec2_fetch_console(scene->ec2, "i-1", TIMEOUT_MS, &text, &err);
-        assert_int_equal(result, i < 3 ? 0 : -1);
-        assert_int_equal(text.len, i < 2 ? EC2_CONSOLE_MAX : 0);
-        if (i < 2)
-            assert_memory_equal(text.data, raw + 3 * i, text.len);
-    }
-    assert_int_equal(err.kind, ERROR_ABSENT);
-    assert_int_equal(scene->asked, 5);
 }
 
 static void test_bad_endpoint(void **state)
@@ -604,27 +335,15 @@ static void test_bad_endpoint(void **state)
     assert_int_equal(err.kind, ERROR_INVALID);
 }
 
-#define SCENE_TEST(function) cmocka_unit_test_setup_teardown(function, open_scene, close_scene)
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {SCENE_TEST(test_describe_pages),
-                                       SCENE_TEST(test_slow_pages),
-                                       cmocka_unit_test(test_no_keys),
-                                       SCENE_TEST(test_dry_run),
-                                       SCENE_TEST(test_decode_denial),
-                                       cmocka_unit_test(test_read_denial),
-                                       SCENE_TEST(test_image_and_subnets),
-                                       SCENE_TEST(test_console),
-                                       SCENE_TEST(test_request_is_signed),
-                                       cmocka_unit_test(test_retries),
-                                       SCENE_TEST(test_rates),
-                                       SCENE_TEST(test_no_retry_after_records),
-                                       SCENE_TEST(test_refused_keys_are_read_again_once_in_a_while),
-                                       SCENE_TEST(test_clock_is_corrected),
-                                       SCENE_TEST(test_timeout),
-                                       SCENE_TEST(test_many_threads),
-                                       SCENE_TEST(test_run_and_types),
-                                       cmocka_unit_test(test_bad_endpoint)};
+    const struct CMUnitTest tests[] = {
+        SCENE_TEST(test_describe_pages),         SCENE_TEST(test_slow_pages),
+        cmocka_unit_test(test_no_keys),          SCENE_TEST(test_request_is_signed),
+        cmocka_unit_test(test_retries),          SCENE_TEST(test_rates),
+        SCENE_TEST(test_no_retry_after_records), SCENE_TEST(test_refused_keys_are_read_again_once_in_a_while),
+        SCENE_TEST(test_clock_is_corrected),     SCENE_TEST(test_timeout),
+        SCENE_TEST(test_many_threads),           SCENE_TEST(test_run_and_types),
+        cmocka_unit_test(test_bad_endpoint)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
