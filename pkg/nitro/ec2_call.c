@@ -258,9 +258,9 @@ static void note_throttle(struct ec2_call *call)
 static int take_token(struct ec2_call *call, struct error *err)
 {
     struct ec2 *ec2 = call->ec2;
+    const struct ec2_limit_ask ask = {call->resource_count, call->is_patient};
     mutex_lock(&ec2->mutex);
-    int64_t wait_ms =
-        ec2_limit_take(&ec2->limit, call->lane, call->resource_count, clock_mono_ms(ec2->clock));
+    int64_t wait_ms = ec2_limit_take(&ec2->limit, call->lane, &ask, clock_mono_ms(ec2->clock));
     mutex_unlock(&ec2->mutex);
     if (wait_ms == 0)
         return 0;

@@ -98,17 +98,18 @@ static int64_t next_slot_ms(struct ec2_lane *lane, int64_t wait_ms, int64_t now_
     return slot_ms - now_ms;
 }
 
-int64_t ec2_limit_take(struct ec2_limit *limit, enum ec2_lane_id id, int resource_count, int64_t now_ms)
+int64_t ec2_limit_take(struct ec2_limit *limit, enum ec2_lane_id id, const struct ec2_limit_ask *ask,
+                       int64_t now_ms)
 {
     struct ec2_lane *lane = &limit->lanes[id];
-    int resources = published[id].resource_burst > 0 ? resource_count : 0;
+    int resources = published[id].resource_burst > 0 ? ask->resource_count : 0;
     recover(lane, now_ms);
     int64_t wait_ms = bucket_wait_ms(&lane->requests, 1, now_ms);
     int64_t resource_ms = bucket_wait_ms(&lane->resources, resources, now_ms);
     wait_ms = wait_ms > resource_ms ? wait_ms : resource_ms;
     if (wait_ms > 0) {
         lane->held_count++;
-        return next_slot_ms(lane, wait_ms, now_ms);
+        return ask->is_patient ? wait_ms : next_slot_ms(lane, wait_ms, now_ms);
     }
     lane->sent_count++;
     (void)bucket_take(&lane->requests, now_ms);

@@ -10,10 +10,15 @@
 #include "base/cleanup.h"
 #include "nitro/ec2_limit.h"
 
+static int64_t take(struct ec2_limit *limit, enum ec2_lane_id lane, int resources, int64_t now_ms)
+{
+    return ec2_limit_take(limit, lane, &(struct ec2_limit_ask){.resource_count = resources}, now_ms);
+}
+
 static int take_all(struct ec2_limit *limit, enum ec2_lane_id lane, int resources, int64_t now_ms)
 {
     int count = 0;
-    while (ec2_limit_take(limit, lane, resources, now_ms) == 0)
+    while (take(limit, lane, resources, now_ms) == 0)
         count++;
     return count;
 }
@@ -43,11 +48,11 @@ static void test_resources(void **state)
     struct ec2_limit limit;
     (void)state;
     ec2_limit_init(&limit, 100, 0);
-    assert_int_equal(ec2_limit_take(&limit, EC2_LANE_TERMINATE, 500, 0), 0);
-    assert_int_equal(ec2_limit_take(&limit, EC2_LANE_TERMINATE, 500, 0), 0);
-    assert_int_equal(ec2_limit_take(&limit, EC2_LANE_TERMINATE, 20, 0), 1000);
-    assert_int_equal(ec2_limit_take(&limit, EC2_LANE_TERMINATE, 20, 1000), 0);
-    assert_int_equal(ec2_limit_take(&limit, EC2_LANE_DESCRIBE, 100000, 0), 0);
+    assert_int_equal(take(&limit, EC2_LANE_TERMINATE, 500, 0), 0);
+    assert_int_equal(take(&limit, EC2_LANE_TERMINATE, 500, 0), 0);
+    assert_int_equal(take(&limit, EC2_LANE_TERMINATE, 20, 0), 1000);
+    assert_int_equal(take(&limit, EC2_LANE_TERMINATE, 20, 1000), 0);
+    assert_int_equal(take(&limit, EC2_LANE_DESCRIBE, 100000, 0), 0);
 }
 
 static void test_share(void **state)
@@ -72,8 +77,8 @@ static void test_lanes_are_apart(void **state)
     take_all(&limit, EC2_LANE_DESCRIBE, 0, 0);
     take_all(&limit, EC2_LANE_RUN, 1, 0);
     ec2_limit_note_throttle(&limit, EC2_LANE_RUN, 0);
-    assert_int_equal(ec2_limit_take(&limit, EC2_LANE_TERMINATE, 1, 0), 0);
-    assert_int_equal(ec2_limit_take(&limit, EC2_LANE_STOP, 1, 0), 0);
+    assert_int_equal(take(&limit, EC2_LANE_TERMINATE, 1, 0), 0);
+    assert_int_equal(take(&limit, EC2_LANE_STOP, 1, 0), 0);
 }
 
 /* Whoever is refused gets a time of his own, and finds a token then. */
@@ -85,13 +90,31 @@ static void test_turns(void **state)
     ec2_limit_init(&limit, 100, 0);
     take_all(&limit, EC2_LANE_STOP, 1, 0); /* whose last refusal has the turn at 200 ms */
     for (size_t i = 0; i < ARRAY_LEN(turns); i++) {
-        turns[i] = ec2_limit_take(&limit, EC2_LANE_STOP, 1, 0);
+        turns[i] = take(&limit, EC2_LANE_STOP, 1, 0);
         assert_int_equal(turns[i], 400 + 200 * (int64_t)i);
     }
     for (size_t i = 0; i < ARRAY_LEN(turns); i++)
-        assert_int_equal(ec2_limit_take(&limit, EC2_LANE_STOP, 1, turns[i]), 0);
+        assert_int_equal(take(&limit, EC2_LANE_STOP, 1, turns[i]), 0);
     for (int i = 0; i < 10000; i++)
-        assert_true(ec2_limit_take(&limit, EC2_LANE_RUN, 1, turns[19]) <= 10 * 60 * 1000);
+        assert_true(take(&limit, EC2_LANE_RUN, 1, turns[19]) <= 10 * 60 * 1000);
+}
+
+/* The inventory's look at everything does not wait until all of those had their turn. */
+static void test_patience(void **state)
+{
+    struct ec2_limit limit;
+    const struct ec2_limit_ask patient = {.is_patient = true};
+    (void)state;
+    ec2_limit_init(&limit, 100, 0);
+    take_all(&limit, EC2_LANE_DESCRIBE, 0, 0);
+    for (int i = 0; i < 600; i++)
+        assert_int_not_equal(take(&limit, EC2_LANE_DESCRIBE, 0, 0), 0);
+    assert_int_equal(ec2_limit_take(&limit, EC2_LANE_DESCRIBE, &patient, 0), 50);
+    assert_int_equal(take(&limit, EC2_LANE_DESCRIBE, 0, 50), 0); /* somebody else was first */
+    assert_int_equal(ec2_limit_take(&limit, EC2_LANE_DESCRIBE, &patient, 50), 50);
+    assert_int_equal(ec2_limit_take(&limit, EC2_LANE_DESCRIBE, &patient, 100), 0);
+    /* Nor has it put anybody back. */
+    assert_int_equal(take(&limit, EC2_LANE_DESCRIBE, 0, 100), 602 * 50 - 100);
 }
 
 static void test_throttle_halves_and_recovers(void **state)
@@ -118,9 +141,12 @@ static void test_throttle_halves_and_recovers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_published_sizes), cmocka_unit_test(test_resources),
-        cmocka_unit_test(test_share),           cmocka_unit_test(test_lanes_are_apart),
-        cmocka_unit_test(test_turns),           cmocka_unit_test(test_throttle_halves_and_recovers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_published_sizes),
+                                       cmocka_unit_test(test_resources),
+                                       cmocka_unit_test(test_share),
+                                       cmocka_unit_test(test_lanes_are_apart),
+                                       cmocka_unit_test(test_turns),
+                                       cmocka_unit_test(test_patience),
+                                       cmocka_unit_test(test_throttle_halves_and_recovers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
