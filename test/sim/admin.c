@@ -183,10 +183,17 @@ static const struct {
     const char *path;
     void (*run)(struct sim_service *service, const struct sim_request *request, struct sim_reply *reply);
 } routes[] = {
-    {"GET", "/_sim/health", health},       {"GET", "/_sim/calls", calls},
-    {"GET", "/_sim/instances", instances}, {"POST", "/_sim/faults", add_fault},
-    {"POST", "/_sim/lag", set_lag},        {"DELETE", "/_sim/faults", clear_faults},
-    {"POST", "/_sim/clock", move_clock},   {"DELETE", "/_sim/keys", end_keys},
+    {"GET", "/_sim/health", health},
+    {"GET", "/_sim/calls", calls},
+    {"GET", "/_sim/instances", instances},
+    {"POST", "/_sim/faults", add_fault},
+    {"POST", "/_sim/lag", set_lag},
+    {"DELETE", "/_sim/faults", clear_faults},
+    {"POST", "/_sim/clock", move_clock},
+    {"DELETE", "/_sim/keys", end_keys},
+    {"POST", "/_sim/throttle", sim_admin_set_throttle},
+    {"POST", "/_sim/capacity", sim_admin_set_capacity},
+    {"DELETE", "/_sim/capacity", sim_admin_clear_capacity},
 };
 
 void sim_admin_handle(struct sim_service *service, const struct sim_request *request, struct sim_reply *reply)

@@ -14,8 +14,11 @@
 
 enum { SIM_REQUEST_ID_SIZE = 40, SIM_TOUCHED_SIZE = 256 };
 
+struct sim_capacity;
+
 struct sim_call {
     struct world *world;
+    struct sim_capacity *capacity; /* NULL: room without end */
     const struct sim_query *query;
     int64_t now_ms;
     struct buf *out;

@@ -2,6 +2,7 @@
  * before the first one changes. */
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "sim/capacity.h"
 #include "sim/ec2.h"
 #include "sim/xml_out.h"
 
@@ -17,6 +18,7 @@ struct change {
     bool (*is_needed)(int state);
     void (*make)(struct world *world, struct sim_instance *instance, int64_t now_ms);
     bool is_end;
+    bool needs_room;
 };
 
 static bool may_start(int state)
@@ -81,12 +83,31 @@ static int check_states(struct sim_call *call, const struct change *change, stru
     return 0;
 }
 
+static bool is_same_place(const struct sim_launch *a, const struct sim_launch *b)
+{
+    return strcmp(a->type, b->type) == 0 &&
+           strcmp(a->subnet_id ? a->subnet_id : "", b->subnet_id ? b->subnet_id : "") == 0;
+}
+
+/* All of them find a place, or none is started. */
+static int check_capacity(struct sim_call *call, struct sim_instance **list, size_t count)
+{
+    for (size_t i = 0; call->capacity && i < count; i++) {
+        size_t wanted = 0;
+        for (size_t k = 0; k < count; k++)
+            wanted += is_stopped(list[k]->state) && is_same_place(&list[k]->launch, &list[i]->launch);
+        if (is_stopped(list[i]->state) && sim_capacity_check(call, &list[i]->launch, wanted) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int change_all(struct sim_call *call, const struct change *change)
 {
     CLEANUP(freep) struct sim_instance **list = NULL;
     size_t count = 0;
     if (find_all(call, "InstanceId", &list, &count) < 0 || check_states(call, change, list, count) < 0 ||
-        sim_check_dry_run(call) < 0)
+        sim_check_dry_run(call) < 0 || (change->needs_room && check_capacity(call, list, count) < 0))
         return -1;
     sim_xml_open(call->out, change->action, call->request_id);
     buf_puts(call->out, "<instancesSet>");
@@ -109,21 +130,22 @@ static int change_all(struct sim_call *call, const struct change *change)
 
 int sim_start_instances(struct sim_call *call)
 {
-    static const struct change change = {"StartInstances", "started",   may_start,
-                                         is_stopped,       world_start, false};
+    static const struct change change = {"StartInstances", "started", may_start, is_stopped,
+                                         world_start,      false,     true};
     return change_all(call, &change);
 }
 
 int sim_stop_instances(struct sim_call *call)
 {
-    static const struct change change = {"StopInstances", "stopped", may_stop, is_running, world_stop, false};
+    static const struct change change = {"StopInstances", "stopped", may_stop, is_running,
+                                         world_stop,      false,     false};
     return change_all(call, &change);
 }
 
 int sim_terminate_instances(struct sim_call *call)
 {
     static const struct change change = {"TerminateInstances", "terminated", may_terminate, is_alive,
-                                         world_terminate,      true};
+                                         world_terminate,      true,         false};
     return change_all(call, &change);
 }
 

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/encoding.h"
 #include "base/mem.h"
+#include "sim/capacity.h"
 #include "sim/ec2.h"
 #include "sim/xml_out.h"
 
@@ -301,6 +302,10 @@ static int launch_new(struct sim_call *call, struct sim_launch *launch, const ch
                             "There are not enough free addresses in subnet '%s' to satisfy the requested "
                             "number of instances.",
                             launch->subnet_id);
+    }
+    if (sim_capacity_check(call, launch, 1) < 0) {
+        sim_ec2_bind_failed(call);
+        return -1;
     }
     if (world_count(call->world) >= world_get_options(call->world)->max_instances)
         return sim_fail_set(&call->fail, 400, "InstanceLimitExceeded",

@@ -9,6 +9,7 @@
 #include "pki/pki.h"
 #include "sim/enclave_host.h"
 #include "sim/front.h"
+#include "sim/throttle.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -22,6 +23,7 @@ struct options {
     const char *state_dir;
     const char *cluster_id;
     int attestation_port;
+    int throttle_percent;
     struct world_options world;
 };
 
@@ -39,6 +41,7 @@ static const char help[] =
     "  --boot-ms N              running without an enclave lasts so long (default 1000)\n"
     "  --stop-ms N              stopping and shutting-down last so long (default 500)\n"
     "  --instances N            most instances at once (default 20000)\n"
+    "  --throttle PERCENT       EC2's token buckets, of the published sizes (default 0 = none)\n"
     "  --cluster-id ID          shown by /_sim/health\n"
     "  --help\n"
     "\n"
@@ -84,6 +87,7 @@ enum option_id {
     LAUNCH_MS,
     STOP_MS,
     INSTANCES,
+    THROTTLE,
     CLUSTER,
     HELP
 };
@@ -96,6 +100,7 @@ static int set_number(struct options *options, enum option_id id, int64_t number
     case BOOT_MS: options->world.boot_ms = number; return 0;
     case LAUNCH_MS: options->world.launch_ms = number; return 0;
     case STOP_MS: options->world.stop_ms = number; return 0;
+    case THROTTLE: options->throttle_percent = (int)number; return number > SIM_THROTTLE_MAX_PERCENT ? -1 : 0;
     default: options->world.max_instances = (size_t)number; return 0;
     }
 }
@@ -123,6 +128,7 @@ static int parse_options(int argc, char **argv, struct options *options)
                                           {"launch-ms", required_argument, NULL, LAUNCH_MS},
                                           {"stop-ms", required_argument, NULL, STOP_MS},
                                           {"instances", required_argument, NULL, INSTANCES},
+                                          {"throttle", required_argument, NULL, THROTTLE},
                                           {"cluster-id", required_argument, NULL, CLUSTER},
                                           {"help", no_argument, NULL, HELP},
                                           {0}};
@@ -195,6 +201,7 @@ static int serve(const struct options *options, struct error *err)
         return error_set(err, ERROR_INVALID, "BadAddress", "--listen needs an address and a port");
     mkdir(options->state_dir, 0700);
     struct sim_service *service = sim_service_new(&options->world, options->cluster_id);
+    sim_service_set_throttle(service, options->throttle_percent);
     struct enclave_host *enclaves =
         enclave_host_new(service, options->state_dir, options->attestation_port, err);
     struct front *front = enclaves ? front_new(service, host, port, err) : NULL;

@@ -1,5 +1,5 @@
-/* One call of EC2 or STS: signature, fault that comes before the effect, effect, fault that comes after it,
- * record. */
+/* One call of EC2 or STS: signature, token of a bucket, fault that comes before the effect, effect, fault
+ * that comes after it, record. */
 #include "sim/service.h"
 
 #include "base/cleanup.h"
@@ -40,6 +40,12 @@ struct sim_service *sim_service_free(struct sim_service *service)
 int64_t sim_service_now_ms(const struct sim_service *service)
 {
     return clock_wall_ms(clock_real()) + service->offset_ms;
+}
+
+void sim_service_set_throttle(struct sim_service *service, int percent)
+{
+    LOCK_SCOPE(&service->mutex);
+    sim_throttle_set(&service->throttle, percent, sim_service_now_ms(service));
 }
 
 void sim_reply_done(struct sim_reply *reply)
@@ -142,7 +148,8 @@ static void handle_call(struct sim_service *service, const struct sim_request *r
     CLEANUP(sim_query_done) struct sim_query query = {0};
     const struct sim_key *key = NULL;
     struct sim_fault fault = {0};
-    struct sim_call call = {.world = service->world, .query = &query, .out = &reply->body};
+    struct sim_call call = {
+        .world = service->world, .capacity = &service->capacity, .query = &query, .out = &reply->body};
     call.now_ms = sim_service_now_ms(service);
     snprintf(call.request_id, sizeof(call.request_id), "00000000-0000-4000-8000-%012llx",
              (unsigned long long)service->call_count + 1);
@@ -150,6 +157,8 @@ static void handle_call(struct sim_service *service, const struct sim_request *r
     int result = sim_query_parse(&query, request->body, request->body_len, &call.fail);
     if (result == 0)
         result = check_caller(service, request, &call, &key);
+    if (result == 0)
+        result = sim_throttle_take(&service->throttle, &query, call.now_ms, &call.fail);
     if (result == 0) {
         char action[64];
         name_call(&query, action);

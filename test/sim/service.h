@@ -47,6 +47,8 @@ struct sim_view {
 
 struct sim_service *sim_service_new(const struct world_options *options, const char *cluster_id);
 struct sim_service *sim_service_free(struct sim_service *service);
+/* Of the published buckets; 0 = off, as it begins. */
+void sim_service_set_throttle(struct sim_service *service, int percent);
 void sim_service_handle(struct sim_service *service, const struct sim_request *request,
                         struct sim_reply *ret_reply);
 void sim_reply_done(struct sim_reply *reply);

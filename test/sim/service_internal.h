@@ -6,9 +6,11 @@
 #define TEE_TEST_SIM_SERVICE_INTERNAL_H
 
 #include "base/hmap.h"
+#include "sim/capacity.h"
 #include "sim/ec2.h"
 #include "sim/fault.h"
 #include "sim/service.h"
+#include "sim/throttle.h"
 
 #include <pthread.h>
 
@@ -29,6 +31,8 @@ struct sim_service {
     pthread_mutex_t mutex;
     struct world *world;
     struct sim_faults faults;
+    struct sim_throttle throttle;
+    struct sim_capacity capacity;
     char *cluster_id;
     int64_t offset_ms;
     uint64_t release;
@@ -55,6 +59,12 @@ int sim_roles_call(struct sim_service *service, struct sim_call *call, const str
 void sim_roles_rename(struct sim_fail *fail);
 void sim_imds_handle(struct sim_service *service, const struct sim_request *request, struct sim_reply *reply);
 
+void sim_admin_set_throttle(struct sim_service *service, const struct sim_request *request,
+                            struct sim_reply *reply);
+void sim_admin_set_capacity(struct sim_service *service, const struct sim_request *request,
+                            struct sim_reply *reply);
+void sim_admin_clear_capacity(struct sim_service *service, const struct sim_request *request,
+                              struct sim_reply *reply);
 /* Of the admin interface's parts; `text` is after "/_sim/instances/". */
 void sim_admin_change_instance(struct sim_service *service, const char *id, const struct sim_request *request,
                                struct sim_reply *reply);
