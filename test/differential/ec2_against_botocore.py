@@ -3,8 +3,9 @@
 ec2_against_botocore.py EC2_PROBE TEE_SIM
 
 Both speak to a recorder that passes everything on to tee-sim. For each call: the form fields are equal, in any
-order; each signature is what botocore's signer makes of the request as it arrived; and
-tee-sim, which has a check of its own, refuses neither. What both read out of DescribeInstances is equal.
+order; each signature is what botocore's signer makes of the request as it arrived, and there is none where
+botocore makes none; and tee-sim, which has a check of its own, refuses neither. What both read out of
+DescribeInstances and out of the answers of STS is equal.
 """
 
 import base64
@@ -25,6 +26,7 @@ import botocore.awsrequest
 import botocore.config
 import botocore.credentials
 import botocore.exceptions
+import botocore.parsers
 import botocore.session
 
 REGION = "us-east-1"
@@ -78,22 +80,23 @@ def fields(request):
     return dict(pairs)
 
 
-def signature_by_botocore(request, keys, endpoint):
+def signature_by_botocore(request, keys, endpoint, service):
     headers = {name.lower(): value for name, value in request["headers"].items()}
     parts = dict(part.strip().split("=", 1) for part in headers["authorization"].split(" ", 1)[1].split(","))
     signed = botocore.awsrequest.AWSRequest(method="POST", url=endpoint + request["path"], data=request["body"])
     for name in parts["SignedHeaders"].split(";"):
         signed.headers[name] = headers[name]
     signed.context["timestamp"] = headers["x-amz-date"]
-    signer = botocore.auth.SigV4Auth(keys, "ec2", REGION)
+    signer = botocore.auth.SigV4Auth(keys, service, REGION)
     text = signer.string_to_sign(signed, signer.canonical_request(signed))
     return parts, signer.signature(text, signed)
 
 
-def check_signature(who, action, request, keys, endpoint):
-    parts, wanted = signature_by_botocore(request, keys, endpoint)
+def check_signature(who, action, request, sides, service):
+    keys = sides.keys
+    parts, wanted = signature_by_botocore(request, keys, sides.endpoint, service)
     check(parts["Signature"] == wanted, f"{action}: {who}: the signature is not botocore's")
-    check(parts["Credential"].endswith(f"/{REGION}/ec2/aws4_request"), f"{action}: {who}: scope {parts['Credential']}")
+    check(parts["Credential"].endswith(f"/{REGION}/{service}/aws4_request"), f"{action}: {who}: scope {parts['Credential']}")
     needed = {"host", "x-amz-date"} | ({"x-amz-security-token"} if keys.token else set())
     check(needed <= set(parts["SignedHeaders"].split(";")), f"{action}: {who}: signs only {parts['SignedHeaders']}")
 
@@ -104,9 +107,9 @@ class Sides:
         self.keys = botocore.credentials.Credentials("test", "test", token)
         config = botocore.config.Config(retries={"total_max_attempts": 1}, proxies={}, parameter_validation=True)
         session = botocore.session.Session()
-        self.client = session.create_client("ec2", region_name=REGION, endpoint_url=endpoint, config=config,
-            aws_access_key_id="test", aws_secret_access_key="test", aws_session_token=token)
-        self.environment = {"AWS_ENDPOINT_URL_EC2": endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
+        self.clients = {service: session.create_client(service, region_name=REGION, endpoint_url=endpoint, config=config,
+            aws_access_key_id="test", aws_secret_access_key="test", aws_session_token=token) for service in ("ec2", "sts")}
+        self.environment = {"AWS_ENDPOINT_URL_EC2": endpoint, "AWS_ENDPOINT_URL_STS": endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
         if token:
             self.environment["AWS_SESSION_TOKEN"] = token
 
@@ -114,31 +117,38 @@ class Sides:
         done = subprocess.run([self.probe, action, json.dumps(arguments)], env=self.environment, capture_output=True, timeout=60, check=False)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
-    def theirs(self, method, arguments):
+    def theirs(self, service, method, arguments):
         try:
-            return getattr(self.client, method)(**arguments)
+            return getattr(self.clients[service], method)(**arguments)
         except botocore.exceptions.ClientError as error:
             return error.response
 
-    def compare(self, action, arguments, method, their_arguments):
+    def compare(self, action, arguments, method, their_arguments, service="ec2"):
         """Both make the call; what they sent is compared. Yields both results."""
+        return self.compare_all(action, arguments, method, their_arguments, service)[:2]
+
+    def compare_all(self, action, arguments, method, their_arguments, service):
+        """Yields what was answered to us as well."""
         Recorder.requests.clear()
         ours = self.ours(action, arguments)
         check(len(Recorder.requests) > 0, f"{action}: we sent nothing")
         if not Recorder.requests:
-            return ours, None
+            return ours, None, b""
         sent = Recorder.requests[-1]
         Recorder.requests.clear()
-        theirs = self.theirs(method, their_arguments)
+        theirs = self.theirs(service, method, their_arguments)
         reference = Recorder.requests[-1]
         check(fields(sent) == fields(reference), f"{action}: fields differ: {set(fields(sent).items()) ^ set(fields(reference).items())}")
-        check_signature("ours", action, sent, self.keys, self.endpoint)
-        check_signature("botocore's", action, reference, self.keys, self.endpoint)
+        if "Authorization" in reference["headers"]:
+            check_signature("ours", action, sent, self, service)
+            check_signature("botocore's", action, reference, self, service)
+        else:
+            check("Authorization" not in sent["headers"], f"{action}: we sign, and botocore does not")
         if not self.keys.token:
             for who, request in (("ours", sent), ("botocore's", reference)):
                 refused = b"AuthFailure" in request["answer"] or b"SignatureDoesNotMatch" in request["answer"]
                 check(not refused, f"{action}: tee-sim refuses {who}: {request['answer'][:300]}")
-        return ours, theirs
+        return ours, theirs, sent["answer"]
 
 
 def as_ours(instance):
@@ -230,6 +240,46 @@ def compare_rest(sides, instance):
     sides.compare("DescribeInstanceTypes", {"ids": ["m5.xlarge"]}, "describe_instance_types", {"InstanceTypes": ["m5.xlarge"]})
 
 
+def web_token():
+    def part(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    claims = {"sub": "system:serviceaccount:a:b", "aud": ["sts.amazonaws.com"], "exp": int(time.time()) + 3600}
+    return ".".join([part({"alg": "RS256"}), part(claims), "c2ln"])
+
+
+def compare_roles(sides):
+    """tee-sim hands out other keys each time: botocore's parser reads the answer that we were given."""
+    role = "arn:aws:iam::000000000000:role/path/tee+parity=,.@-_"
+    ours = {"role": role, "session": "s=,.@-1", "duration": 900}
+    theirs = {"RoleArn": role, "RoleSessionName": "s=,.@-1", "DurationSeconds": 900}
+    calls = [("AssumeRole", "assume_role", {"externalId": "a:b/c=,.@-"}, {"ExternalId": "a:b/c=,.@-"}),
+        ("AssumeRole", "assume_role", {}, {})]
+    if not sides.keys.token:
+        token = web_token()
+        calls.append(("AssumeRoleWithWebIdentity", "assume_role_with_web_identity", {"token": token}, {"WebIdentityToken": token}))
+    for action, method, more, their_more in calls:
+        mine, _, answer = sides.compare_all(action, ours | more, method, theirs | their_more, "sts")
+        check(sides.keys.token or mine, f"{action}: we took no keys")
+        if not mine:
+            continue
+        shape = sides.clients["sts"].meta.service_model.operation_model(action).output_shape
+        read = botocore.parsers.create_parser("query").parse({"body": answer, "headers": {}, "status_code": 200}, shape)["Credentials"]
+        wanted = [read["AccessKeyId"], read["SecretAccessKey"], read["SessionToken"], int(read["Expiration"].timestamp())]
+        check(mine == wanted, f"{action}: we read other keys than botocore")
+
+
+def compare_denials(sides):
+    message = base64.b64encode(b"tee-sim denial of Run\xff\xfe\xfb\xef>>>???Instances").decode()
+    sides.compare("DecodeAuthorizationMessage", {"message": message}, "decode_authorization_message", {"EncodedMessage": message}, "sts")
+    if sides.keys.token:
+        return
+    message = base64.b64encode(b"tee-sim denial of RunInstances").decode()
+    mine, other = sides.compare("DecodeAuthorizationMessage", {"message": message}, "decode_authorization_message", {"EncodedMessage": message}, "sts")
+    context = json.loads(other["DecodedMessage"])["context"]
+    check(mine == [context["action"], context["resource"], context["principal"]["arn"]], f"DecodeAuthorizationMessage: {mine} beside {context}")
+
+
 def start_sim(program, folder):
     sim = subprocess.Popen([program, "--listen", "127.0.0.1:0", "--attestation-port", "0", "--state-dir", folder], stdout=subprocess.PIPE)
     return sim, json.loads(sim.stdout.readline())["endpoint"]
@@ -250,9 +300,14 @@ def main(probe, program):
             compare_readings(sides)
             compare_unhealthy(sides, instance)
             compare_rest(sides, instance)
+            compare_roles(sides)
+            compare_denials(sides)
             # tee-sim knows no such session; the fields and signatures of what was sent are compared all the same.
             token = base64.b64encode(os.urandom(90)).decode()
-            compare_rest(Sides(probe, endpoint, token), instance)
+            with_token = Sides(probe, endpoint, token)
+            compare_rest(with_token, instance)
+            compare_roles(with_token)
+            compare_denials(with_token)
         finally:
             recorder.shutdown()
             sim.terminate()

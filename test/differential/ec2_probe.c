@@ -1,11 +1,13 @@
-/* One EC2 call of ours, for scripts: `ec2_probe ACTION JSON` sends it to AWS_ENDPOINT_URL_EC2 with the keys
- * of the environment and prints what it understood as one line of JSON. Exit 1: the error's reason and text.
- * The JSON has the members `ids`, `filters` ({name: [values]}), `tags` ({key: value}) and those of a launch.
- */
+/* One EC2 or STS call of ours, for scripts: `ec2_probe ACTION JSON` sends it to AWS_ENDPOINT_URL_EC2 or _STS
+ * with the keys of the environment and prints what it understood as one line of JSON. Exit 1: the error's
+ * reason and text. The JSON has the members `ids`, `filters` ({name: [values]}), `tags` ({key: value}) and
+ * those of a launch; at STS `role`, `session`, `externalId`, `duration`, `token` (of a web identity) and
+ * `message`. */
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/json_writer.h"
-#include "nitro/ec2.h"
+#include "nitro/sts.h"
+#include "nitro/sts_denial.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -14,6 +16,8 @@
 
 enum { TEXTS_MAX = 64, FILTERS_MAX = 8, CALL_MS = 30 * 1000, OUTPUT_MAX = 16 << 20 };
 
+#define NOWHERE "http://127.0.0.1:1" /* where no endpoint of the service was named */
+
 struct texts {
     const char *values[TEXTS_MAX];
     size_t count;
@@ -21,6 +25,9 @@ struct texts {
 
 struct probe {
     struct ec2 *ec2;
+    struct ec2 *sts;
+    struct aws_credentials *credentials;
+    const struct aws_credentials_options *keys;
     json_t *input;
     struct json_writer out;
 };
@@ -186,10 +193,53 @@ static int look_at(struct probe *probe, const char *action, const struct texts *
     return error_set(err, ERROR_INVALID, "Usage", "unknown action %s", action);
 }
 
+static int assume(struct probe *probe, bool has_base, struct error *err)
+{
+    CLEANUP(aws_identity_unrefp) struct aws_identity *base = NULL;
+    CLEANUP(aws_identity_unrefp) struct aws_identity *taken = NULL;
+    const json_t *input = probe->input;
+    if (has_base && aws_credentials_get(probe->credentials, &base, err) < 0)
+        return -1;
+    const struct sts_role role = {.arn = text_of(input, "role"),
+                                  .session_name = text_of(input, "session"),
+                                  .external_id = text_of(input, "externalId"),
+                                  .token = text_of(input, "token"),
+                                  .base = has_base ? &base->keys : NULL,
+                                  .provider = "profile",
+                                  .duration_s = (int)json_integer_value(json_object_get(input, "duration"))};
+    if (sts_assume(probe->keys, &role, &taken, err) < 0)
+        return -1;
+    json_text(&probe->out, NULL, taken->keys.access_key_id);
+    json_text(&probe->out, NULL, taken->keys.secret_access_key);
+    json_text(&probe->out, NULL, taken->keys.session_token);
+    json_int(&probe->out, NULL, taken->expires_ms / 1000);
+    return 0;
+}
+
+static int decode(struct probe *probe, struct error *err)
+{
+    struct sts_denial denial;
+    if (sts_decode_denial(probe->sts, text_of(probe->input, "message"), CALL_MS, &denial, err) < 0)
+        return -1;
+    json_text(&probe->out, NULL, denial.action);
+    json_text(&probe->out, NULL, denial.resource);
+    json_text(&probe->out, NULL, denial.principal);
+    return 0;
+}
+
+static int call_sts(struct probe *probe, const char *action, struct error *err)
+{
+    if (strcmp(action, "DecodeAuthorizationMessage") == 0)
+        return decode(probe, err);
+    return assume(probe, strcmp(action, "AssumeRole") == 0, err);
+}
+
 static int call(struct probe *probe, const char *action, struct error *err)
 {
     struct texts ids = {.count = 0};
     read_texts(json_object_get(probe->input, "ids"), &ids);
+    if (strncmp(action, "AssumeRole", 10) == 0 || strcmp(action, "DecodeAuthorizationMessage") == 0)
+        return call_sts(probe, action, err);
     if (strcmp(action, "RunInstances") == 0 || strcmp(action, "RunInstances.DryRun") == 0)
         return run_or_try(probe, action[strlen("RunInstances")] != '\0', err);
     if (strcmp(action, "DescribeInstances") == 0)
@@ -206,31 +256,43 @@ static int call(struct probe *probe, const char *action, struct error *err)
     return look_at(probe, action, &ids, err);
 }
 
+static int run_with(struct probe *probe, const struct aws_config *config, const char *action,
+                    struct error *err)
+{
+    struct ec2_options options = {.endpoint = config->ec2_endpoint ? config->ec2_endpoint : NOWHERE,
+                                  .region = config->region,
+                                  .ca_file = config->ca_bundle,
+                                  .credentials = probe->credentials,
+                                  .clock = clock_real(),
+                                  .stop = probe->keys->stop};
+    if (ec2_new(&options, &probe->ec2, err) < 0)
+        return -1;
+    options.service = "sts";
+    options.endpoint = config->sts_endpoint ? config->sts_endpoint : NOWHERE;
+    int result = ec2_new(&options, &probe->sts, err) < 0 ? -1 : call(probe, action, err);
+    ec2_free(probe->sts);
+    ec2_free(probe->ec2);
+    return result;
+}
+
 static int run(const char *action, const char *input, struct buf *out, struct error *err)
 {
     struct aws_config config;
     struct stop stop;
-    struct probe probe = {.input = json_loads(input, 0, NULL)};
+    const struct aws_credentials_options keys = {
+        .environment = environment_real(), .config = &config, .clock = clock_real(), .stop = &stop};
+    struct probe probe = {.keys = &keys, .input = json_loads(input, 0, NULL)};
     if (!probe.input)
         return error_set(err, ERROR_INVALID, "Usage", "the second argument is no JSON");
     if (aws_config_init(environment_real(), &config, err) < 0)
         return -1;
     stop_init(&stop);
-    const struct aws_credentials_options keys = {
-        .environment = environment_real(), .config = &config, .clock = clock_real(), .stop = &stop};
-    struct aws_credentials *credentials = aws_credentials_new(&keys);
-    const struct ec2_options options = {.endpoint = config.ec2_endpoint,
-                                        .region = config.region,
-                                        .ca_file = config.ca_bundle,
-                                        .credentials = credentials,
-                                        .clock = clock_real(),
-                                        .stop = &stop};
+    probe.credentials = aws_credentials_new(&keys);
     json_writer_init(&probe.out, out);
     json_open_array(&probe.out, NULL);
-    int result = ec2_new(&options, &probe.ec2, err) < 0 ? -1 : call(&probe, action, err);
+    int result = run_with(&probe, &config, action, err);
     json_close_array(&probe.out);
-    ec2_free(probe.ec2);
-    aws_credentials_free(credentials);
+    aws_credentials_free(probe.credentials);
     stop_done(&stop);
     aws_config_done(&config);
     json_decref(probe.input);
