@@ -52,7 +52,7 @@ def show_files(root):
             name = f"/{path.relative_to(root.folder)}"
             if path.is_symlink():
                 lines.append(f"{name} -> {os.readlink(path)}\n")
-            elif path.is_file() and name not in ("/tmp/user-data", "/var/lib/installed"):
+            elif path.is_file() and name not in ("/tmp/user-data", "/var/lib/installed", "/var/lib/version"):
                 lines.append(f"{name} {path.stat().st_mode & 0o7777:o}\n")
                 text = "" if name.startswith("/usr/libexec/tee/") else path.read_text()
                 lines += [f"    {line}\n" for line in text.splitlines()]
@@ -123,6 +123,27 @@ def test_mended(root):
     root.path("var/lib/mirror-away").unlink()
     root.next_boot()
     check("no package mirror: the next boot does it", runs_enclave(root.calls()))
+
+
+def test_versions(root):
+    """An older vsock-proxy is brought up to date, or nothing runs and the console says why."""
+    cases = ((None, None, True), ("1.3.1", None, True), ("1.10.0", None, True), ("1.3.0", "1.4.2", True), ("1.2.9", None, False), ("1.2.9", "1.3.0", False))
+    for version, newer, is_good in cases:
+        name = f"nitro-cli {version or 'as it is'}, in the mirror {newer or 'no other'}"
+        forget(root)
+        root.launch(sample(EIF))
+        if version:
+            root.path("var/lib/version").write_text(version)
+        if newer:
+            root.path("var/lib/newer").write_text(newer)
+        root.first_boot()
+        calls = root.calls()
+        failed_unit = next((record for record in calls if record[:3] == ["-- unit", "tee-packages", "exit 1"]), None)
+        check(f"{name}: {'runs' if is_good else 'does not run'}", runs_enclave(calls) == is_good, calls)
+        check(f"{name}: tee-packages {'succeeds' if is_good else 'fails'}", (failed_unit is None) == is_good, calls)
+        if not is_good:
+            check(f"{name}: the phase is failed", root.path("run/tee/phase").read_text() == "failed\n")
+            check(f"{name}: says why", failed_unit and "older than 1.3.1" in failed_unit[3], calls)
 
 
 def test_wrong_file(root):
@@ -208,7 +229,7 @@ def test_hostile(root, value):
         fetched = ["aws", "s3", "cp", "--no-progress", "s3://" + value, "/var/lib/tee/enclave.eif.new"]
         pulled = ["docker", "pull", "-q", "--", value.rstrip("\n")]
         wanted = fetched if source is eif else pulled
-        proxied = ["vsock-proxy", "--config", "/run/tee/vsock-proxy.yaml", "--", "8000", value.rstrip("\n"), "443"]
+        proxied = ["vsock-proxy", "--num_workers", "128", "--config", "/run/tee/vsock-proxy.yaml", "--", "8000", value.rstrip("\n"), "443"]
         trimmed = [[word.rstrip("\n") for word in record] for record in calls]
         check(f"hostile {shown}: one argument of the download", [word.rstrip("\n") for word in wanted] in trimmed, calls)
         check(f"hostile {shown}: one argument of vsock-proxy", proxied in trimmed, calls)
@@ -229,6 +250,7 @@ def main():
     test_boots(root, "bare", sample(EIF, ports=[], egress=[], attestation={"protocol": "Disabled"}))
     test_script_again(root)
     test_mended(root)
+    test_versions(root)
     test_wrong_file(root)
     for name, change in refused_blocks():
         test_refused(root, name, change)
