@@ -174,18 +174,22 @@ static struct host host_of(const struct entry *entry)
     return host;
 }
 
+static bool tags_equal(const struct host *a, const struct host *b)
+{
+    return strcmp(a->deployment_id, b->deployment_id) == 0 && strcmp(a->launch_hash, b->launch_hash) == 0 &&
+           strcmp(a->cluster_id, b->cluster_id) == 0 && a->name_digest == b->name_digest &&
+           a->namespace_digest == b->namespace_digest && a->title_digest == b->title_digest &&
+           a->is_retained == b->is_retained && a->are_tags_told == b->are_tags_told &&
+           a->tag_count == b->tag_count &&
+           memcmp(a->tag_digests, b->tag_digests, sizeof(a->tag_digests)) == 0;
+}
+
 static bool hosts_equal(const struct host *a, const struct host *b)
 {
     return a->state == b->state && strcmp(a->private_ip, b->private_ip) == 0 &&
            strcmp(a->public_ip, b->public_ip) == 0 && a->launch_ms == b->launch_ms &&
-           strcmp(a->deployment_id, b->deployment_id) == 0 && strcmp(a->launch_hash, b->launch_hash) == 0 &&
-           strcmp(a->cluster_id, b->cluster_id) == 0 && a->name_digest == b->name_digest &&
-           a->namespace_digest == b->namespace_digest && a->title_digest == b->title_digest &&
-           a->group_digest == b->group_digest && a->are_tags_told == b->are_tags_told &&
-           a->tag_count == b->tag_count &&
-           memcmp(a->tag_digests, b->tag_digests, sizeof(a->tag_digests)) == 0 &&
-           a->is_retained == b->is_retained && a->lacks_enclave == b->lacks_enclave &&
-           strcmp(a->state_reason, b->state_reason) == 0;
+           a->group_digest == b->group_digest && a->lacks_enclave == b->lacks_enclave &&
+           strcmp(a->state_reason, b->state_reason) == 0 && tags_equal(a, b);
 }
 
 static struct entry *add(struct inventory *inventory, const struct host *host, int64_t mono_ms)

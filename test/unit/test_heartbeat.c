@@ -181,10 +181,10 @@ static void test_batch(void **state)
                                               settled,      &bed,     bed.heartbeats};
     struct ec2_batch *batch = ec2_batch_new(&options);
     ec2_batch_start(batch);
-    assert_int_equal(ec2_batch_ask(batch, EC2_STOP, "i-1", NULL), 0);
+    assert_int_equal(ec2_batch_ask(batch, EC2_STOP, &(struct ec2_batch_item){.id = "i-1"}, NULL), 0);
     check_named(&bed, "batch");
     ec2_batch_stop(batch);
-    assert_int_equal(ec2_batch_ask(batch, EC2_STOP, "i-2", NULL), 0);
+    assert_int_equal(ec2_batch_ask(batch, EC2_STOP, &(struct ec2_batch_item){.id = "i-2"}, NULL), 0);
     ec2_batch_free(batch);
     bed_done(&bed);
 }
