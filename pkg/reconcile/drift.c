@@ -62,10 +62,13 @@ const char *drift_text(const struct plan_input *in, struct arena *arena)
 {
     const struct host *host = observed_host(in->seen);
     const struct tee_instance_spec *instance = &in->want->spec.instance;
-    const char *known =
-        arena_printf(arena, "%s%s%s", compare(arena, "spec.instance.amiID", instance->ami_id, host->image_id),
-                     compare(arena, "spec.instance.instanceType", instance->instance_type, host->type),
-                     compare_subnet(in, arena, host));
+    const char *enclave = host->lacks_enclave ? "EC2 says that the instance was launched without enclaves "
+                                                "(enclaveOptions.enabled is false), which cannot be changed; "
+                                              : "";
+    const char *known = arena_printf(
+        arena, "%s%s%s%s", enclave, compare(arena, "spec.instance.amiID", instance->ami_id, host->image_id),
+        compare(arena, "spec.instance.instanceType", instance->instance_type, host->type),
+        compare_subnet(in, arena, host));
     if (known[0])
         return arena_printf(arena, "%.*s", (int)strlen(known) - 2, known);
     return "The instance was launched with other values of image, eif, enclave, ports, egress, the protocol "

@@ -6,6 +6,28 @@
 #include <stdio.h>
 #include <string.h>
 
+/* EC2's code for why the ledger's host ended, or NULL. */
+static const char *end_code(struct pass *pass, const struct ledger *ledger)
+{
+    for (size_t i = 0; ledger->instance_id && i < pass->seen.host_count; i++) {
+        const struct host *host = &pass->seen.hosts[i];
+        if (strcmp(host->id, ledger->instance_id) == 0 && host->state_reason[0])
+            return arena_strdup(&pass->arena, host->state_reason);
+    }
+    return NULL;
+}
+
+/* EC2 may find out after it answered that it has no room: that moves on to the next subnet like a refusal. */
+static void close_ended(struct pass *pass, struct ledger *ledger)
+{
+    const char *code = end_code(pass, ledger);
+    bool is_short = code && strcmp(code, "Server.InsufficientInstanceCapacity") == 0;
+    if (is_short)
+        capacity_note(pass->capacity, pass->effective.instance.instance_type, ledger->subnet_id,
+                      pass->now.mono_ms);
+    ledger_close(ledger, is_short ? "InsufficientCapacity" : "Terminated", code, pass->now.wall_ms);
+}
+
 /* The entry goes out with this pass's status; RunInstances follows in a later pass, if it is still there
  * then. */
 int effect_record_attempt(struct pass *pass, struct error *err)
@@ -14,7 +36,7 @@ int effect_record_attempt(struct pass *pass, struct error *err)
         return -1;
     struct ledger ledger = pass->next.status.launch;
     if (ledger.token || ledger.instance_id)
-        ledger_close(&ledger, "Terminated", NULL, pass->now.wall_ms);
+        close_ended(pass, &ledger);
     struct ledger_launch launch = {.want = &pass->next,
                                    .effective = &pass->effective,
                                    .cluster_id = pass->options->config->cluster_id,

@@ -115,7 +115,7 @@ bool plan_subnet_differs(const struct plan_input *in, const struct host *host)
 bool plan_is_drifted(const struct plan_input *in)
 {
     const struct host *host = observed_host(in->seen);
-    return host && (hash_differs(in, host) || plan_subnet_differs(in, host));
+    return host && (hash_differs(in, host) || plan_subnet_differs(in, host) || host->lacks_enclave);
 }
 
 bool plan_has_verdict(const struct plan_input *in)

@@ -134,10 +134,11 @@ static struct verdict host_after_end(const struct builder *builder, const struct
     next_ms = room_ms > next_ms ? room_ms : next_ms;
     time_format(next_ms > 0 ? next_ms : wall_ms, at);
     if (last->instance_id)
-        return (struct verdict){"False", "HostLost",
-                                arena_printf(builder->arena,
-                                             "Instance %s is gone (%s); a new one is launched",
-                                             last->instance_id, last->result ? last->result : "unknown")};
+        return (struct verdict){
+            "False", "HostLost",
+            arena_printf(builder->arena, "Instance %s is gone (%s%s%s); a new one is launched",
+                         last->instance_id, last->result ? last->result : "unknown",
+                         last->reason ? ", EC2 says " : "", last->reason ? last->reason : "")};
     return (struct verdict){"False", last->result ? last->result : "LaunchFailed",
                             arena_printf(builder->arena, "%s; next attempt at %s",
                                          last->reason ? last->reason : "The launch failed", at)};
@@ -151,8 +152,10 @@ static const char *last_causes(const struct builder *builder)
     const char *text = "";
     for (size_t i = 0; i < ledger->history_count && i < CAUSES_MAX; i++) {
         const struct ledger_past *past = &ledger->history[ledger->history_count - 1 - i];
-        text = arena_printf(builder->arena, "%s%s%d: %s", text, i > 0 ? ", " : "", past->attempt,
-                            past->result ? past->result : "unknown");
+        bool has_code = past->instance_id && past->reason;
+        text = arena_printf(builder->arena, "%s%s%d: %s%s%s", text, i > 0 ? ", " : "", past->attempt,
+                            past->result ? past->result : "unknown", has_code ? " " : "",
+                            has_code ? past->reason : "");
     }
     return text;
 }
@@ -209,6 +212,18 @@ static const char *launching_text(const struct builder *builder)
                         "The launch was asked for, and is asked for again; the last answer: %s", error);
 }
 
+/* EC2's code is why, as far as anybody can tell: Client.InternalError is often a key that it may not use. */
+static const char *end_text(const struct builder *builder)
+{
+    const struct observed *seen = builder->in->seen;
+    for (size_t i = 0; i < seen->host_count; i++)
+        if (same(seen->hosts[i].id, builder->in->want->status.launch.instance_id) &&
+            seen->hosts[i].state_reason[0])
+            return arena_printf(builder->arena, "The instance was terminated; EC2 says %s",
+                                seen->hosts[i].state_reason);
+    return "The instance was terminated";
+}
+
 static struct verdict host_launched(const struct builder *builder)
 {
     const struct plan_input *in = builder->in;
@@ -223,7 +238,7 @@ static struct verdict host_launched(const struct builder *builder)
     case ATTEMPT_ENDING: return (struct verdict){"False", "HostLost", "The instance is shutting down"};
     case ATTEMPT_DEAD:
         if (is_host_lost(in))
-            return (struct verdict){"False", "HostLost", "The instance was terminated"};
+            return (struct verdict){"False", "HostLost", end_text(builder)};
         break;
     case ATTEMPT_NONE:
     case ATTEMPT_LIVE: break;

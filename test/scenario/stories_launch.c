@@ -8,6 +8,7 @@
 
 #include "story_steps.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void capacity_short(struct world *world)
@@ -212,6 +213,26 @@ static void replaced_within_the_budget(struct world *world)
     world_settle(world);
 }
 
+/* EC2 answered with an instance, and found out later that it has no room for it: the next subnet. */
+static void ended_without_capacity(struct world *world)
+{
+    world_apply(world, "a", "{" IMAGE ",\"instance\":{\"subnetIDs\":[\"subnet-a\",\"subnet-b\"]}}");
+    world_run(world, 100);
+    struct world_host *host = world_host(world);
+    snprintf(host->host.state_reason, sizeof(host->host.state_reason), "Server.InsufficientInstanceCapacity");
+    world_end_host(world, host);
+    world_settle(world);
+}
+
+/* A host without enclaves can serve nothing, and EC2 does not change that. */
+static void launched_without_enclaves(struct world *world)
+{
+    up(world);
+    world_say(world, "EC2 says that the instance has no enclaves");
+    world_host(world)->host.lacks_enclave = true;
+    world_settle(world);
+}
+
 /* EC2 says that the instance cannot be stopped: that is told, and asked for again until somebody helped. */
 static void stop_refused(struct world *world)
 {
@@ -240,6 +261,8 @@ const struct story launch_stories[LAUNCH_STORIES] = {
     {"row-09-capacity-of-others", capacity_of_others, false},
     {"row-11-start-short", start_short, false},
     {"row-07-stop-refused", stop_refused, false},
+    {"row-09-ended-without-capacity", ended_without_capacity, false},
+    {"row-10-without-enclaves", launched_without_enclaves, false},
     {"row-09-refused", launch_refused, false},
     {"row-09-throttled", launch_throttled, false},
     {"row-09-throttled-for-long", launch_throttled_for_long, false},
