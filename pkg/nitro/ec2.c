@@ -38,6 +38,7 @@ int ec2_run_instance(struct ec2 *ec2, const struct ec2_launch *launch, int64_t t
         return -1;
     ec2_call_init(&call, ec2, "RunInstances", timeout_ms);
     call.resource_count = 1;
+    call.is_launch = true;
     call.handler = (struct ec2_handler){.ctx = &taken, .on_instance = take_instance};
     if (perform_once(&call, body, err) < 0)
         return -1;

@@ -442,9 +442,20 @@ static bool may_retry(const struct ec2_call *call, const struct error *err)
     return is_passing && !call->has_handed_out && !call->is_single;
 }
 
+/* EC2 checks rights and parameters before it finds the token of an earlier try; where it looked for room, it
+ * had found none. */
+static void leave_open(struct error *err)
+{
+    bool is_definite = err && (err->kind == ERROR_INVALID || err->kind == ERROR_ABSENT ||
+                               err->kind == ERROR_DENIED || err->kind == ERROR_QUOTA);
+    if (is_definite)
+        err->kind = ERROR_UNAVAILABLE;
+}
+
 int ec2_call_perform(struct ec2_call *call, struct error *err)
 {
     struct ec2 *ec2 = call->ec2;
+    bool was_open = false;
     call->has_handed_out = false;
     for (int try = 0;;) {
         struct error failure = {0};
@@ -462,6 +473,9 @@ int ec2_call_perform(struct ec2_call *call, struct error *err)
         else
             try++;
         bool has_time = clock_mono_ms(ec2->clock) + delay_ms < call->deadline_ms;
+        if (call->is_launch && was_open)
+            leave_open(err);
+        was_open = was_open || failure.kind == ERROR_UNAVAILABLE;
         if (try == TRIES_MAX || !has_time || !may_retry(call, &failure))
             return -1;
         if (stop_wait(ec2->stop, delay_ms))

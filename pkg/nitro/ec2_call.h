@@ -23,6 +23,7 @@ struct ec2_call {
     char *next_token;          /* of the last answer, or NULL */
     bool has_handed_out;       /* a record of this answer reached the handler */
     bool is_single;            /* a failure that may pass is the caller's to repeat */
+    bool is_launch;            /* a refusal after a try without an answer leaves the outcome open */
     bool has_refreshed;        /* the keys or the clock were corrected once */
     enum ec2_class last_class; /* of the last failure */
     struct ec2_fault fault;    /* of the last answer that was one */

@@ -292,6 +292,26 @@ static void test_run_and_types(void **state)
     assert_non_null(strstr(fake_api_get_request(scene->api, 4), "ResourceId.1=i-1&Tag.1.Key=tee-retained"));
 }
 
+/* A launch whose first try had no answer may have been made, whatever the second is told; the caller looks it
+ * up. Without a try before it, and for lack of room, a refusal is one. */
+static void test_launch_with_an_open_try(void **state)
+{
+    struct ec2_scene *scene = *state;
+    struct ec2_instance instance;
+    struct error err = {0};
+    const struct ec2_launch launch = {.image_id = "ami-1", .type = "m5.xlarge", .client_token = "t"};
+    SCRIPT(scene, {503, "busy", FAKE_WHOLE, NULL}, {403, FAULT("UnauthorizedOperation"), FAKE_WHOLE, NULL},
+           {403, FAULT("UnauthorizedOperation"), FAKE_WHOLE, NULL}, {503, "busy", FAKE_WHOLE, NULL},
+           {500, FAULT("InsufficientInstanceCapacity"), FAKE_WHOLE, NULL});
+    assert_int_equal(ec2_run_instance(scene->ec2, &launch, TIMEOUT_MS, &instance, &err), -1);
+    assert_int_equal(err.kind, ERROR_UNAVAILABLE);
+    assert_string_equal(err.reason, "UnauthorizedOperation");
+    assert_int_equal(ec2_run_instance(scene->ec2, &launch, TIMEOUT_MS, &instance, &err), -1);
+    assert_int_equal(err.kind, ERROR_DENIED);
+    assert_int_equal(ec2_run_instance(scene->ec2, &launch, TIMEOUT_MS, &instance, &err), -1);
+    assert_int_equal(err.kind, ERROR_CAPACITY);
+}
+
 /* Whatever is wrong with our own keys is no fault of the launch, of the type that is looked for or of the
  * instance that is to end; and without keys nothing is sent. */
 static void test_no_keys(void **state)
@@ -337,13 +357,19 @@ static void test_bad_endpoint(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        SCENE_TEST(test_describe_pages),         SCENE_TEST(test_slow_pages),
-        cmocka_unit_test(test_no_keys),          SCENE_TEST(test_request_is_signed),
-        cmocka_unit_test(test_retries),          SCENE_TEST(test_rates),
-        SCENE_TEST(test_no_retry_after_records), SCENE_TEST(test_refused_keys_are_read_again_once_in_a_while),
-        SCENE_TEST(test_clock_is_corrected),     SCENE_TEST(test_timeout),
-        SCENE_TEST(test_many_threads),           SCENE_TEST(test_run_and_types),
-        cmocka_unit_test(test_bad_endpoint)};
+    const struct CMUnitTest tests[] = {SCENE_TEST(test_describe_pages),
+                                       SCENE_TEST(test_slow_pages),
+                                       cmocka_unit_test(test_no_keys),
+                                       SCENE_TEST(test_request_is_signed),
+                                       cmocka_unit_test(test_retries),
+                                       SCENE_TEST(test_rates),
+                                       SCENE_TEST(test_no_retry_after_records),
+                                       SCENE_TEST(test_refused_keys_are_read_again_once_in_a_while),
+                                       SCENE_TEST(test_clock_is_corrected),
+                                       SCENE_TEST(test_timeout),
+                                       SCENE_TEST(test_many_threads),
+                                       SCENE_TEST(test_run_and_types),
+                                       SCENE_TEST(test_launch_with_an_open_try),
+                                       cmocka_unit_test(test_bad_endpoint)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
