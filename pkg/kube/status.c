@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* A definition is changed by people. */
-enum { OUTDATED_RETRY_MS = 60 * 1000 };
+enum { OUTDATED_RETRY_MS = 60 * 1000, MAX_RETRY_AFTER_S = 60 };
 
 static int64_t to_int(struct json_span span)
 {
@@ -48,10 +48,10 @@ void kube_status_decode(int http_status, const char *body, size_t len, struct ku
                    sizeof(ret_status->reason));
     copy_message(json_find(in, (const char *[]){"message", NULL}), ret_status->message,
                  sizeof(ret_status->message));
-    ret_status->retry_after_ms =
-        to_int(json_find(in, (const char *[]){"details", "retryAfterSeconds", NULL})) * 1000;
-    if (ret_status->retry_after_ms < 0 || ret_status->retry_after_ms > 3600000)
-        ret_status->retry_after_ms = 0;
+    int64_t retry_after_s = to_int(json_find(in, (const char *[]){"details", "retryAfterSeconds", NULL}));
+    if (retry_after_s > 0)
+        ret_status->retry_after_ms =
+            (retry_after_s < MAX_RETRY_AFTER_S ? retry_after_s : MAX_RETRY_AFTER_S) * 1000;
     ret_status->is_version_too_large =
         names_too_large(json_find(in, (const char *[]){"details", "causes", NULL}));
 }
@@ -81,9 +81,18 @@ static enum error_kind get_kind(int code)
     }
 }
 
+/* The server applies a JSON patch to the object as it is by now, and only then compares versions. A patch
+ * that was computed from an older one, of which an element has moved or gone, is answered 422 with these
+ * words; an object that is not valid gets others, which name it. */
+static bool is_stale_patch(const struct kube_status *status)
+{
+    return status->code == 422 &&
+           strstr(status->message, "the server rejected our request due to an error in our request");
+}
+
 int kube_status_to_error(const struct kube_status *status, struct error *err)
 {
-    enum error_kind kind = get_kind(status->code);
+    enum error_kind kind = is_stale_patch(status) ? ERROR_CONFLICT : get_kind(status->code);
     char reason[32];
     snprintf(reason, sizeof(reason), "%.31s", status->reason);
     bool is_outdated = status->code == 500 && strstr(status->message, "failed to create typed patch object");

@@ -3,10 +3,11 @@
  * Model: an HTTP status and the metav1.Status in the body become a struct kube_status (facts) and from there
  * a struct error (what a caller does). A body that is not a Status, or was cut, still yields the code. The
  * same decoder reads the Status inside an ERROR event of a watch. PURE. | code | kind | | 400, 405, 406, 413,
- * 415, 422 | INVALID, the server's message quoted | | 500 "failed to create typed patch object" |
- * UNAVAILABLE for 60 s, reason CRDOutdated: the CRD lacks a field | | 401, 403 | DENIED |   | 404 | ABSENT |
- * | 409, 410 | CONFLICT |   | 429 | THROTTLED | | all else | UNAVAILABLE | Threads: none.   Ownership: by
- * value.   Limits: reason 63, message 255 bytes, cut.   Errors: cannot fail. */
+ * 415, 422 | INVALID, the server's message quoted | | 422 of a JSON patch that does not fit the object any
+ * more | CONFLICT | | 500 "failed to create typed patch object" | UNAVAILABLE for 60 s, reason CRDOutdated:
+ * the CRD lacks a field | | 401, 403 | DENIED |   | 404 | ABSENT |   | 409, 410 | CONFLICT |   | 429 |
+ * THROTTLED | | all else | UNAVAILABLE | Threads: none.   Ownership: by value.   Limits: reason 63, message
+ * 255 bytes, cut; a wait that the server names counts as 60 s at most.   Errors: cannot fail. */
 #ifndef TEE_KUBE_STATUS_H
 #define TEE_KUBE_STATUS_H
 

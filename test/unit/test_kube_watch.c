@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "kube/watch.h"
 
 /* The late ones come a minute after the step before. */
@@ -314,6 +315,11 @@ static void test_status(void **state)
         {401, "<html>", ERROR_DENIED, "HTTP401", "HTTP status 401"},
         {422, "{\"kind\":\"Status\",\"reason\":\"Invalid\",\"message\":\"spec.x: bad\"}", ERROR_INVALID,
          "Invalid", "spec.x: bad"},
+        {422,
+         "{\"kind\":\"Status\",\"reason\":\"Invalid\",\"message\":\"the server rejected our request due to "
+         "an "
+         "error in our request\"}",
+         ERROR_CONFLICT, "Invalid", "the server rejected our request due to an error in our request"},
         {400, "{\"kind\":\"Status\",\"message\":\"m\",\"reason\":\"BadRequest\"", ERROR_INVALID, "BadRequest",
          "m"},
         {429, "{\"kind\":\"Status\",\"message\":\"m\",\"details\":{\"retryAfterSeconds\":7}}",
@@ -343,6 +349,18 @@ static void test_status(void **state)
     kube_status_decode(0, lagging, sizeof(lagging) - 1, &status);
     assert_int_equal(status.code, 504);
     assert_true(status.is_version_too_large);
+    static const struct {
+        const char *details;
+        int64_t retry_after_ms;
+    } waits[] = {{"{\"retryAfterSeconds\":0}", 0},
+                 {"{\"retryAfterSeconds\":-1}", 0},
+                 {"{\"retryAfterSeconds\":60}", 60000},
+                 {"{\"retryAfterSeconds\":7200}", 60000}};
+    for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
+        CLEANUP(freep) char *body = mem_printf("{\"kind\":\"Status\",\"details\":%s}", waits[i].details);
+        kube_status_decode(429, body, strlen(body), &status);
+        assert_int_equal(status.retry_after_ms, waits[i].retry_after_ms);
+    }
 }
 
 int main(void)
