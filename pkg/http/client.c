@@ -20,7 +20,8 @@ enum {
     MAX_HEADER_BYTES = 8 * 1024,
     MAX_ERROR_BODY = 64 * 1024,
     USER_TIMEOUT_MS = 30000,
-    KEEPALIVE_S = 30
+    KEEPALIVE_S = 30,
+    MAX_RETRY_AFTER_MS = 60000
 };
 
 struct http_client {
@@ -36,6 +37,7 @@ struct transfer {
     struct http_response *response;
     struct error failure; /* set by a callback that ended the transfer */
     int64_t heard_ms;
+    size_t body_bytes; /* of a 2xx answer, so far */
     struct curl_slist *headers;
     struct curl_slist *connect_to;
     char *url; /* NULL: the request's */
@@ -128,6 +130,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *ctx)
 static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 {
     struct transfer *transfer = ctx;
+    const struct http_request *request = transfer->request;
     struct buf *body = &transfer->response->body;
     size_t len = size * count;
     long status = 0;
@@ -139,15 +142,15 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
         buf_append(body, data, len < room ? len : room);
         return len;
     }
-    if (transfer->request->sink) {
-        int result = transfer->request->sink(transfer->request->sink_ctx, data, len, &transfer->failure);
-        return result < 0 ? 0 : len;
+    if (len > request->max_body_bytes - transfer->body_bytes) {
+        error_set(&transfer->failure, ERROR_INVALID, "BodyTooLarge", "the answer is larger than %zu bytes",
+                  request->max_body_bytes);
+        return 0;
     }
-    if (len <= transfer->request->max_body_bytes - body->len && buf_append(body, data, len) == 0)
-        return len;
-    error_set(&transfer->failure, ERROR_INVALID, "BodyTooLarge", "the answer is larger than %zu bytes",
-              transfer->request->max_body_bytes);
-    return 0;
+    transfer->body_bytes += len;
+    int result = request->sink ? request->sink(request->sink_ctx, data, len, &transfer->failure)
+                               : buf_append(body, data, len);
+    return result < 0 ? 0 : len;
 }
 
 static int on_progress(void *ctx, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
@@ -290,15 +293,18 @@ static int prepare(struct transfer *transfer, struct error *err)
     return 0;
 }
 
-enum { MAX_RETRY_AFTER_S = 86400 };
+static int64_t cut_wait(int64_t wait_ms)
+{
+    return wait_ms < MAX_RETRY_AFTER_MS ? wait_ms : MAX_RETRY_AFTER_MS;
+}
 
-/* A whole number of units up to a day, as ms; 0 if it is anything else. */
+/* A whole number of units, as ms; 0 if it is anything else. */
 static int64_t parse_wait(const char *text, int64_t unit_ms)
 {
     char *end = NULL;
     long long count = strtoll(text, &end, 10);
-    bool is_ok = end != text && *end == '\0' && count > 0 && count < MAX_RETRY_AFTER_S * 1000LL / unit_ms;
-    return is_ok ? count * unit_ms : 0;
+    bool is_ok = end != text && *end == '\0' && count > 0;
+    return is_ok ? cut_wait(count < MAX_RETRY_AFTER_MS ? count * unit_ms : MAX_RETRY_AFTER_MS) : 0;
 }
 
 /* Retry-After is in seconds or a date, Amazon's own header in milliseconds. */
@@ -312,7 +318,7 @@ static int64_t parse_retry_after(const struct http_client *client)
         return parse_wait(text, 1000);
     time_t at = curl_getdate(text, NULL);
     int64_t wait_ms = at < 0 ? 0 : (int64_t)at * 1000 - clock_wall_ms(clock_real());
-    return wait_ms > 0 && wait_ms < MAX_RETRY_AFTER_S * 1000LL ? wait_ms : 0;
+    return wait_ms > 0 ? cut_wait(wait_ms) : 0;
 }
 
 static void finish(struct transfer *transfer)

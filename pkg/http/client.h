@@ -47,11 +47,11 @@ struct http_request {
     int64_t connect_timeout_ms;
     int64_t total_timeout_ms; /* 0 = none; only for streams, which then need an idle timeout */
     int64_t idle_timeout_ms;  /* 0 = none; no byte for so long ends the transfer with Timeout */
-    size_t max_body_bytes;    /* 2xx bodies past it are an error; others are cut at 64 KiB */
-    bool direct;              /* never through a proxy */
-    const char *proxy_url;    /* NULL: what the environment names */
-    bool accept_gzip;         /* not on streams */
-    http_sink *sink;          /* NULL: the body is collected */
+    size_t max_body_bytes; /* 2xx bodies past it are an error, also with a sink; others are cut at 64 KiB */
+    bool direct;           /* never through a proxy */
+    const char *proxy_url; /* NULL: what the environment names */
+    bool accept_gzip;      /* not on streams */
+    http_sink *sink;       /* NULL: the body is collected */
     void *sink_ctx;
     struct stop *stop; /* NULL or checked at least every second */
 };
@@ -59,7 +59,8 @@ struct http_request {
 struct http_response {
     long status;
     struct buf body;
-    int64_t retry_after_ms; /* Retry-After in seconds or as a date, or x-amz-retry-after; 0 if absent */
+    int64_t retry_after_ms; /* Retry-After in seconds or as a date, or x-amz-retry-after, 60 s at most; 0 if
+                               absent */
     int64_t date_ms;        /* Date header as Unix time, 0 if absent */
     char content_type[96];
     bool has_peer_cert; /* https only */

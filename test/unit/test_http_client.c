@@ -9,6 +9,9 @@
 
 #include <cmocka.h>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "fake_api.h"
@@ -74,6 +77,15 @@ static int refuse(void *ctx, const char *data, size_t len, struct error *err)
     return error_set(err, ERROR_INVALID, "Refused", "not this");
 }
 
+static int swallow(void *ctx, const char *data, size_t len, struct error *err)
+{
+    (void)ctx;
+    (void)data;
+    (void)len;
+    (void)err;
+    return 0;
+}
+
 static void test_failures(void **state)
 {
     (void)state;
@@ -96,6 +108,11 @@ static void test_failures(void **state)
         {"endless",
          {200, (char *)"12345", NULL, FAKE_HANG},
          {.max_body_bytes = 4},
+         ERROR_INVALID,
+         "BodyTooLarge"},
+        {"too large for a sink",
+         {200, (char *)"12345", NULL, FAKE_BYTES},
+         {.max_body_bytes = 4, .sink = swallow},
          ERROR_INVALID,
          "BodyTooLarge"},
         {"silent",
@@ -151,14 +168,23 @@ static void test_bad_urls(void **state)
     http_client_free(client);
 }
 
+/* As a date. */
+static void format_wait(int seconds, char *ret_header, size_t size)
+{
+    time_t at = time(NULL) + seconds;
+    struct tm parts;
+    gmtime_r(&at, &parts);
+    strftime(ret_header, size, "Retry-After: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
+}
+
+/* None is believed to be longer than a minute. */
 static void test_waits_that_the_peer_names(void **state)
 {
     (void)state;
-    char future[128];
-    time_t at = time(NULL) + 3000;
-    struct tm parts;
-    gmtime_r(&at, &parts);
-    strftime(future, sizeof(future), "Retry-After: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
+    char soon[128];
+    char late[128];
+    format_wait(20, soon, sizeof(soon));
+    format_wait(3000, late, sizeof(late));
     const struct {
         const char *headers;
         int64_t min_ms, max_ms;
@@ -167,10 +193,15 @@ static void test_waits_that_the_peer_names(void **state)
         {"retry-after: 0\r\n", 0, 0},
         {"Retry-After: -3\r\n", 0, 0},
         {"Retry-After: 7x\r\n", 0, 0},
-        {"Retry-After: 99999999999999999999\r\n", 0, 0},
+        {"Retry-After: 60\r\n", 60000, 60000},
+        {"Retry-After: 61\r\n", 60000, 60000},
+        {"Retry-After: 86399\r\n", 60000, 60000},
+        {"Retry-After: 99999999999999999999\r\n", 60000, 60000},
         {"Retry-After: Fri, 02 Jan 1998 03:04:05 GMT\r\n", 0, 0},
-        {future, 2900000, 3000000},
+        {soon, 18000, 20000},
+        {late, 60000, 60000},
         {"x-amz-retry-after: 1500\r\n", 1500, 1500},
+        {"x-amz-retry-after: 60001\r\n", 60000, 60000},
         {"X-Amz-Retry-After: soon\r\n", 0, 0},
         {"x-amz-retry-after: 1500\r\nRetry-After: 2\r\n", 2000, 2000},
         {"X-Other: 5\r\n", 0, 0},
@@ -196,6 +227,38 @@ static void test_chunks_make_one_body(void **state)
     assert_int_equal(fetch(&reply, (struct http_request){.total_timeout_ms = 5000}, &response, &err), 0);
     assert_string_equal(buf_text(&response.body), "piece by piece");
     http_response_done(&response);
+}
+
+/* Our own sockets are found by the port of their peer. */
+static void test_a_vanished_peer_is_noticed_by_the_kernel(void **state)
+{
+    (void)state;
+    static const struct fake_reply reply = {200, (char *)"{}", NULL, FAKE_WHOLE};
+    struct fake_api *api = fake_api_start(play, (void *)&reply);
+    struct http_client *client = http_client_new();
+    CLEANUP(freep) char *url = mem_printf("http://127.0.0.1:%d/x", fake_api_get_port(api));
+    const struct http_request request = {
+        .method = "GET", .url = url, .max_body_bytes = 10, .total_timeout_ms = 5000, .direct = true};
+    struct http_response response;
+    struct error err = {0};
+    assert_int_equal(http_perform(client, &request, &response, &err), 0);
+    http_response_done(&response);
+    int found = 0;
+    for (int fd = 0; fd < 1024; fd++) {
+        struct sockaddr_in peer;
+        unsigned int timeout_ms = 0;
+        socklen_t peer_len = sizeof(peer);
+        socklen_t len = sizeof(timeout_ms);
+        if (getpeername(fd, (struct sockaddr *)&peer, &peer_len) < 0 ||
+            ntohs(peer.sin_port) != fake_api_get_port(api))
+            continue;
+        found++;
+        assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, &len), 0);
+        assert_int_equal(timeout_ms, 30000);
+    }
+    assert_int_equal(found, 1);
+    http_client_free(client);
+    fake_api_stop(api);
 }
 
 struct stopper {
@@ -269,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_bad_urls),
         cmocka_unit_test(test_waits_that_the_peer_names),
         cmocka_unit_test(test_chunks_make_one_body),
+        cmocka_unit_test(test_a_vanished_peer_is_noticed_by_the_kernel),
         cmocka_unit_test(test_a_stop_ends_a_transfer),
         cmocka_unit_test(test_nobody_listens),
     };
