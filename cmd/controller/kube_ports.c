@@ -47,6 +47,14 @@ static int get_object(void *ctx, const char *name_space, const char *name, struc
     return teedeployment_decode(buf_text(&body), body.len, ret_object, err);
 }
 
+/* Absolute, so that no pause of ours between here and the sending makes it later; and what is past, or now,
+ * is never sent. */
+static int64_t get_change_deadline(struct controller *controller)
+{
+    int64_t now_ms = clock_mono_ms(controller->clock);
+    return now_ms + controller_change_timeout_ms(controller);
+}
+
 static int send_patch(struct controller *controller, const struct teedeployment *object,
                       struct kube_patch *patch, char *ret_version, struct error *err)
 {
@@ -55,7 +63,7 @@ static int send_patch(struct controller *controller, const struct teedeployment 
     CLEANUP(buf_done) struct buf body;
     buf_init(&body, OBJECT_MAX_BYTES);
     patch->path = patch->type == KUBE_PATCH_APPLY ? status_path : path;
-    patch->timeout_ms = controller_change_timeout_ms(controller);
+    patch->deadline_ms = get_change_deadline(controller);
     if (kube_patch(controller->kube, patch, &body, err) < 0)
         return -1;
     CLEANUP(teedeployment_unrefp) struct teedeployment *answer = NULL;

@@ -83,17 +83,29 @@ struct exchange {
     struct kube_client *client;
     struct http_client *http;
     const struct kube_request *request;
+    int64_t deadline_ms;           /* of all attempts */
     struct http_response response; /* valid when send_once() succeeds */
     int last_code;                 /* of the attempt before; 0 = this is the first */
 };
 
-static int send_once(struct exchange *exchange, struct error *err)
+/* What is left for an attempt that has all it needs but the answer. */
+static int get_time_left(const struct exchange *exchange, int64_t *ret_left_ms, struct error *err)
+{
+    int64_t now_ms = clock_mono_ms(exchange->client->options.clock);
+    int64_t bound_ms = exchange->request->deadline_ms;
+    *ret_left_ms = exchange->deadline_ms - now_ms;
+    if (*ret_left_ms > 0)
+        return 0;
+    if (bound_ms != 0 && now_ms >= bound_ms)
+        return error_set(err, ERROR_STOPPED, "DeadlinePassed", "the time in which it may be sent is over");
+    return error_set(err, ERROR_UNAVAILABLE, "Timeout", "all of the time passed before it could be sent");
+}
+
+static int send_as(struct exchange *exchange, const struct kube_auth *auth, int64_t timeout_ms,
+                   struct error *err)
 {
     const struct kube_request *request = exchange->request;
     const struct kube_config *config = exchange->client->options.config;
-    CLEANUP(kube_auth_unrefp) struct kube_auth *auth = NULL;
-    if (kube_credentials_get(exchange->client->credentials, &auth, err) < 0)
-        return -1;
     CLEANUP(freep) char *url = mem_printf("%s%s", config->server, request->path);
     CLEANUP(freep)
     char *content_type = request->content_type ? mem_printf("Content-Type: %s", request->content_type) : NULL;
@@ -121,7 +133,7 @@ static int send_once(struct exchange *exchange, struct error *err)
         .body_len = request->body_len,
         .tls = &tls,
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-        .total_timeout_ms = request->timeout_ms,
+        .total_timeout_ms = timeout_ms,
         .idle_timeout_ms = request->idle_timeout_ms,
         .max_body_bytes = request->max_body_bytes ? request->max_body_bytes : DEFAULT_MAX_BYTES,
         .proxy_url = config->proxy_url,
@@ -134,6 +146,17 @@ static int send_once(struct exchange *exchange, struct error *err)
     if (token)
         explicit_bzero(token, strlen(token));
     return result;
+}
+
+/* Credentials may take a program's while: the time is looked at when they are there. */
+static int send_once(struct exchange *exchange, struct error *err)
+{
+    CLEANUP(kube_auth_unrefp) struct kube_auth *auth = NULL;
+    int64_t left_ms = 0;
+    if (kube_credentials_get(exchange->client->credentials, &auth, err) < 0 ||
+        get_time_left(exchange, &left_ms, err) < 0)
+        return -1;
+    return send_as(exchange, auth, left_ms, err);
 }
 
 static int send_observed(struct exchange *exchange, struct error *err)
@@ -192,19 +215,30 @@ static int finish(struct exchange *exchange, struct buf *ret_body, struct kube_s
 }
 
 /* One request, and a second one with fresh credentials if the first was answered 401. */
-static int perform(struct exchange *exchange, struct buf *ret_body, struct kube_status *status,
-                   struct error *err)
+static int send_both(struct exchange *exchange, struct error *err)
 {
     if (send_observed(exchange, err) < 0)
         return -1;
-    if (exchange->response.status == 401) {
-        http_response_done(&exchange->response);
-        kube_credentials_expire(exchange->client->credentials);
-        if (send_observed(exchange, err) < 0)
-            return -1;
-    }
-    int result = finish(exchange, ret_body, status, err);
+    if (exchange->response.status != 401)
+        return 0;
     http_response_done(&exchange->response);
+    kube_credentials_expire(exchange->client->credentials);
+    return send_observed(exchange, err);
+}
+
+static int perform(struct exchange *exchange, struct buf *ret_body, struct kube_status *status,
+                   struct error *err)
+{
+    struct kube_client *client = exchange->client;
+    exchange->http = take(client);
+    if (!exchange->http)
+        exchange->http = http_client_new();
+    int result = send_both(exchange, err);
+    if (result == 0) {
+        result = finish(exchange, ret_body, status, err);
+        http_response_done(&exchange->response);
+    }
+    give_back(client, exchange->http);
     return result;
 }
 
@@ -224,46 +258,40 @@ static bool has_turn(struct kube_client *client, int64_t deadline_ms, int64_t *r
     return false;
 }
 
-/* *timeout_ms: of the whole, and on success what is left of it. */
-static int await_turn(struct kube_client *client, struct stop *stop, int64_t *timeout_ms, struct error *err)
+static int await_turn(struct kube_client *client, struct stop *stop, int64_t deadline_ms, struct error *err)
 {
-    int64_t start_ms = clock_mono_ms(client->options.clock);
     int64_t wait_ms = 0;
     if (client->options.per_second == 0)
         return 0;
-    while (!has_turn(client, start_ms + *timeout_ms, &wait_ms)) {
+    while (!has_turn(client, deadline_ms, &wait_ms)) {
         if (stop && stop_is_requested(stop))
             return error_set(err, ERROR_STOPPED, "Stopped", "stopped while waiting for a turn");
-        if (clock_mono_ms(client->options.clock) + wait_ms < start_ms + *timeout_ms)
+        if (clock_mono_ms(client->options.clock) + wait_ms < deadline_ms)
             continue;
         error_set(err, ERROR_THROTTLED, "RateLimit", "our own rate of requests leaves no room");
         if (err)
             err->retry_after_ms = wait_ms;
         return -1;
     }
-    *timeout_ms -= clock_mono_ms(client->options.clock) - start_ms;
     return 0;
 }
 
-static int perform_now(struct kube_client *client, const struct kube_request *request, struct buf *ret_body,
-                       struct kube_status *ret_status, struct error *err)
+static int64_t get_deadline(const struct kube_client *client, const struct kube_request *request)
 {
-    struct exchange exchange = {.client = client, .request = request, .http = take(client)};
-    if (!exchange.http)
-        exchange.http = http_client_new();
-    int result = perform(&exchange, ret_body, ret_status, err);
-    give_back(client, exchange.http);
-    return result;
+    int64_t timeout_ms = request->timeout_ms ? request->timeout_ms : DEFAULT_TIMEOUT_MS;
+    int64_t deadline_ms = clock_mono_ms(client->options.clock) + timeout_ms;
+    return request->deadline_ms != 0 && request->deadline_ms < deadline_ms ? request->deadline_ms
+                                                                           : deadline_ms;
 }
 
 int kube_perform(struct kube_client *client, const struct kube_request *request, struct buf *ret_body,
                  struct error *err)
 {
-    struct kube_request timed = *request;
     struct kube_status status = {0};
-    timed.timeout_ms = request->timeout_ms ? request->timeout_ms : DEFAULT_TIMEOUT_MS;
-    if (await_turn(client, request->stop, &timed.timeout_ms, err) == 0 &&
-        perform_now(client, &timed, ret_body, &status, err) == 0)
+    struct exchange exchange = {
+        .client = client, .request = request, .deadline_ms = get_deadline(client, request)};
+    if (await_turn(client, request->stop, exchange.deadline_ms, err) == 0 &&
+        perform(&exchange, ret_body, &status, err) == 0)
         return 0;
     if (request->ret_status)
         *request->ret_status = status;
@@ -295,7 +323,7 @@ int kube_patch(struct kube_client *client, const struct kube_patch *patch, struc
                                          .content_type = forms[patch->type].content_type,
                                          .body = patch->body,
                                          .body_len = patch->body_len,
-                                         .timeout_ms = patch->timeout_ms};
+                                         .deadline_ms = patch->deadline_ms};
     return kube_perform(client, &request, ret_body, err);
 }
 

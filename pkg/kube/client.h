@@ -3,12 +3,13 @@
  * Model: kube_perform() sends one request with our credentials and turns every answer but 2xx into an error
  * (status.h). Connections are kept in a pool of HTTP clients that grows with the number of threads that ask
  * at the same time. A 401 is repeated once with credentials read anew. There are no other repeats: the caller
- * decides. With a rate, a request waits its turn within its own timeout, what is left of which is then the
- * request's, and fails as throttled where the turn would come later; nothing is sent then. What the server
- * warns of is told once, see warnings.h. kube_get(), kube_patch() and the path
- * helpers are the forms that are used most. Threads: any.   Ownership: a request borrows all; answers go into
- * the caller's buf. Limits: 4 MiB an answer unless the request says otherwise; 16 idle connections. Errors:
- * status.h's, http/client.h's, and credentials.h's at the first use. */
+ * decides. All of it, the wait for credentials and the repeat included, ends with the request's time; what
+ * was not sent by then is not sent any more. With a rate, a request waits its turn within that time, and
+ * fails as throttled where the turn would come later; nothing is sent then. What the server warns of is told
+ * once, see warnings.h. kube_get(), kube_patch() and the path helpers are the forms that are used most.
+ * Threads: any.   Ownership: a request borrows all; answers go into the caller's buf. Limits: 4 MiB an answer
+ * unless the request says otherwise; 16 idle connections. Errors: status.h's, http/client.h's, and
+ * credentials.h's at the first use; ERROR_STOPPED (DeadlinePassed). */
 #ifndef TEE_KUBE_CLIENT_H
 #define TEE_KUBE_CLIENT_H
 
@@ -52,6 +53,7 @@ struct kube_request {
     const char *body;
     size_t body_len;
     int64_t timeout_ms;      /* total; 0 = 30 s */
+    int64_t deadline_ms;     /* monotonic: until when it may be under way at all; 0 = no such bound */
     int64_t idle_timeout_ms; /* 0 = none */
     size_t max_body_bytes;   /* 0 = 4 MiB */
     bool accept_gzip;
@@ -73,7 +75,7 @@ struct kube_patch {
     const char *field_manager;
     const char *body;
     size_t body_len;
-    int64_t timeout_ms; /* 0 = 30 s */
+    int64_t deadline_ms; /* as above */
 };
 
 struct kube_resource {

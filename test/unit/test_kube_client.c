@@ -376,6 +376,68 @@ static void test_own_rate(void **state)
     bed_done(&bed);
 }
 
+/* A clock that stands still, but for what the server's answers make of it. */
+struct slow_server {
+    atomic_int_least64_t now_ms;
+    int64_t step_ms;
+    int status;
+};
+
+static int64_t read_clock(void *ctx)
+{
+    return atomic_load((atomic_int_least64_t *)ctx);
+}
+
+static struct fake_reply answer_late(void *ctx, const char *request)
+{
+    struct slow_server *server = ctx;
+    (void)request;
+    atomic_fetch_add(&server->now_ms, server->step_ms);
+    return (struct fake_reply){.status = server->status};
+}
+
+/* However the time went, nothing is sent when it is over. */
+static void test_nothing_is_sent_past_the_deadline(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int64_t timeout_ms, deadline_ms, step_ms;
+        int status;
+        enum error_kind kind;
+        size_t sent;
+    } cases[] = {
+        {"in time", 1000, 6000, 0, 200, ERROR_NONE, 1},
+        {"now is past", 1000, 5000, 0, 200, ERROR_STOPPED, 0},
+        {"long past", 1000, 1, 0, 200, ERROR_STOPPED, 0},
+        {"a 401 in time", 1000, 6000, 100, 401, ERROR_DENIED, 2},
+        {"a 401 at the deadline", 2000, 6000, 1000, 401, ERROR_STOPPED, 1},
+        {"a 401 when the timeout is over", 1000, 7000, 1000, 401, ERROR_UNAVAILABLE, 1},
+        {"the same without a deadline", 1000, 0, 1000, 401, ERROR_UNAVAILABLE, 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct slow_server server = {.now_ms = 5000, .step_ms = cases[i].step_ms, .status = cases[i].status};
+        const struct clock clock = {read_clock, read_clock, &server.now_ms};
+        struct fake_api *api = fake_api_start(answer_late, &server);
+        struct kube_config config = {.server = mem_printf("http://127.0.0.1:%d", fake_api_get_port(api))};
+        struct kube_client *client =
+            kube_client_new(&(struct kube_client_options){.config = &config, .clock = &clock});
+        const struct kube_request request = {.method = "GET",
+                                             .path = "/x",
+                                             .timeout_ms = cases[i].timeout_ms,
+                                             .deadline_ms = cases[i].deadline_ms};
+        struct error err = {0};
+        int result = kube_perform(client, &request, NULL, &err);
+        bool is_right = cases[i].sent == 0 || fake_api_get_request(api, cases[i].sent - 1);
+        if ((result == 0 ? ERROR_NONE : err.kind) != cases[i].kind || !is_right ||
+            fake_api_get_request(api, cases[i].sent))
+            fail_msg("%s: %s", cases[i].name, err.text);
+        kube_client_free(client);
+        kube_config_done(&config);
+        fake_api_stop(api);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,6 +450,7 @@ int main(void)
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_events_are_created_then_counted),
         cmocka_unit_test(test_own_rate),
+        cmocka_unit_test(test_nothing_is_sent_past_the_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
