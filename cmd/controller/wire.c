@@ -182,6 +182,16 @@ static void note_warning(void *ctx, const char *text)
     log_warn(&logger, "API server warned", STR("warning", text));
 }
 
+static void note_credentials(void *ctx, const struct error *problem)
+{
+    (void)ctx;
+    if (problem)
+        log_warn(NULL, "Credentials for the API server could not be renewed, the last ones are used",
+                 STR("reason", problem->reason), STR("error", problem->text));
+    else
+        log_info(NULL, "Credentials for the API server were renewed");
+}
+
 static void make_clients(struct controller *controller)
 {
     controller->identity = leader_identity_new();
@@ -192,6 +202,7 @@ static void make_clients(struct controller *controller)
                                        .agent_suffix = controller->identity,
                                        .warn = note_warning,
                                        .observe = telemetry_observe_request,
+                                       .credentials_changed = note_credentials,
                                        .ctx = controller};
     controller->kube = kube_client_new(&kube);
     struct aws_credentials_options credentials = {.environment = environment_real(),

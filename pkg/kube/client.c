@@ -35,7 +35,11 @@ struct kube_client *kube_client_new(const struct kube_client_options *options)
     const char *suffix = options->agent_suffix;
     client->options = *options;
     client->options.program = client->options.agent_suffix = NULL;
-    client->credentials = kube_credentials_new(options->config, options->clock);
+    client->credentials =
+        kube_credentials_new(&(struct kube_credentials_options){.config = options->config,
+                                                                .clock = options->clock,
+                                                                .changed = options->credentials_changed,
+                                                                .ctx = options->ctx});
     client->agent_header = mem_printf("User-Agent: %s/%s (linux/amd64)%s%s", program, TEE_VERSION,
                                       suffix ? " " : "", suffix ? suffix : "");
     mutex_init(&client->mutex);
@@ -153,7 +157,7 @@ static int send_once(struct exchange *exchange, struct error *err)
 {
     CLEANUP(kube_auth_unrefp) struct kube_auth *auth = NULL;
     int64_t left_ms = 0;
-    if (kube_credentials_get(exchange->client->credentials, &auth, err) < 0 ||
+    if (kube_credentials_get(exchange->client->credentials, exchange->deadline_ms, &auth, err) < 0 ||
         get_time_left(exchange, &left_ms, err) < 0)
         return -1;
     return send_as(exchange, auth, left_ms, err);

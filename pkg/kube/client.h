@@ -43,6 +43,8 @@ struct kube_client_options {
     void (*warn)(void *ctx, const char *text);
     /* Called after each. May be NULL. */
     void (*observe)(void *ctx, const struct kube_exchange *exchange);
+    /* As in credentials.h. May be NULL. */
+    void (*credentials_changed)(void *ctx, const struct error *problem);
     void *ctx;
 };
 

@@ -251,13 +251,16 @@ int exec_credential_decode(const char *text, size_t len, const char *api_version
     return result;
 }
 
-int exec_plugin_run(const struct exec_plugin *plugin, const struct exec_cluster *cluster,
+int exec_plugin_run(const struct exec_plugin *plugin, const struct exec_cluster *cluster, struct stop *stop,
                     struct exec_credential *ret_credential, struct error *err)
 {
     CLEANUP(freep) char *info = make_info(plugin, cluster);
     CLEANUP(freep) char **environment = make_environment(plugin, info);
-    const struct process process = {
-        .what = "exec", .arguments = plugin->arguments, .environment = environment, .timeout_ms = TIMEOUT_MS};
+    const struct process process = {.what = "exec",
+                                    .arguments = plugin->arguments,
+                                    .environment = environment,
+                                    .timeout_ms = TIMEOUT_MS,
+                                    .stop = stop};
     struct buf out;
     struct error problem = {0};
     buf_init(&out, MAX_OUTPUT);

@@ -6,13 +6,14 @@
  * credential plugins). process.h runs it: no shell, no input. Its own error output is not shown, as it may
  * hold a secret. Threads: any.   Ownership: a plugin and a credential own their texts. Limits: 10 s, 1 MiB of
  * output, 64 arguments, 64 variables.   Errors: ERROR_INVALID (BadExec: the entry, no such program with its
- * installHint, the output's form), ERROR_UNAVAILABLE (ProcessFailed). */
+ * installHint, the output's form), ERROR_UNAVAILABLE (ProcessFailed), ERROR_STOPPED. */
 #ifndef TEE_KUBE_EXEC_PLUGIN_H
 #define TEE_KUBE_EXEC_PLUGIN_H
 
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/thread.h"
 #include "kube/yaml_tree.h"
 
 #include <stdbool.h>
@@ -41,7 +42,7 @@ MUST_CHECK int exec_plugin_new(struct yaml_value exec, const char *file, struct 
                                struct error *err);
 struct exec_plugin *exec_plugin_free(struct exec_plugin *plugin);
 MUST_CHECK int exec_plugin_run(const struct exec_plugin *plugin, const struct exec_cluster *cluster,
-                               struct exec_credential *ret_credential, struct error *err);
+                               struct stop *stop, struct exec_credential *ret_credential, struct error *err);
 /* PURE: what the program prints. */
 MUST_CHECK int exec_credential_decode(const char *text, size_t len, const char *api_version,
                                       struct exec_credential *ret_credential, struct error *err);

@@ -438,6 +438,50 @@ static void test_nothing_is_sent_past_the_deadline(void **state)
     }
 }
 
+static const char *no_env(void *ctx, const char *name)
+{
+    (void)ctx;
+    (void)name;
+    return NULL;
+}
+
+/* A credential plugin that hangs: the request fails in its time, and nothing of it is sent later. */
+static void test_the_wait_for_credentials_counts(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct error err = {0};
+    struct kube_config config;
+    char path[] = "/tmp/test-kube-client-XXXXXX";
+    close(mkstemp(path));
+    bed_init(&bed, NULL, 0);
+    CLEANUP(freep)
+    char *text = mem_printf("current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"
+                            "clusters: [{name: k, cluster: {server: '%s'}}]\n"
+                            "users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1,\n"
+                            "  interactiveMode: Never, command: sleep, args: ['100']}}}]\n",
+                            bed.config.server);
+    put_token(path, text);
+    const struct kube_config_source source = {.kubeconfig = path, .get_env = no_env};
+    assert_int_equal(kube_config_load(&source, &config, &err), 0);
+    struct kube_client *client =
+        kube_client_new(&(struct kube_client_options){.config = &config, .clock = clock_real()});
+    int64_t start_ms = clock_mono_ms(clock_real());
+    const struct kube_request requests[] = {
+        {.method = "GET", .path = "/x", .timeout_ms = 100},
+        {.method = "GET", .path = "/x", .timeout_ms = 5000, .deadline_ms = start_ms + 200}};
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+        assert_int_equal(kube_perform(client, &requests[i], NULL, &err), -1);
+        assert_string_equal(err.reason, "Timeout");
+    }
+    assert_in_range(clock_mono_ms(clock_real()) - start_ms, 200, 4000);
+    assert_null(fake_api_get_request(bed.api, 0));
+    kube_client_free(client);
+    kube_config_done(&config);
+    remove(path);
+    bed_done(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +495,7 @@ int main(void)
         cmocka_unit_test(test_events_are_created_then_counted),
         cmocka_unit_test(test_own_rate),
         cmocka_unit_test(test_nothing_is_sent_past_the_deadline),
+        cmocka_unit_test(test_the_wait_for_credentials_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

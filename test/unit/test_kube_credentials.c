@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "kube/credentials.h"
+#include "trace.h"
 
 static int64_t read_clock(void *ctx)
 {
@@ -27,6 +28,11 @@ static void put_file(const char *path, const char *text)
     assert_non_null(file);
     fputs(text, file);
     fclose(file);
+}
+
+static void note_change(void *ctx, const struct error *problem)
+{
+    trace_add(ctx, "%s", problem ? problem->reason : "good");
 }
 
 static void test_the_token_follows_its_file(void **state)
@@ -48,13 +54,19 @@ static void test_the_token_follows_its_file(void **state)
         {"gone: the last one holds", NULL, 200000, false, "three"},
         {"half written: the last one holds", "", 300000, false, "three"},
         {"back", "four", 400000, false, "four"},
+        {"no token: the last one holds", "two words", 500000, false, "four"},
+        {"still none", NULL, 600000, false, "four"},
+        {"back again", "five", 700000, false, "five"},
     };
     char path[] = "/tmp/test-kube-credentials-XXXXXX";
     close(mkstemp(path));
     int64_t now_ms = 0;
     const struct clock clock = {read_clock, read_clock, &now_ms};
     const struct kube_config config = {.token_file = path, .ca_pem = (char *)"CA"};
-    struct kube_credentials *credentials = kube_credentials_new(&config, &clock);
+    struct trace trace;
+    trace_init(&trace);
+    struct kube_credentials *credentials = kube_credentials_new(&(struct kube_credentials_options){
+        .config = &config, .clock = &clock, .changed = note_change, .ctx = &trace});
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         CLEANUP(kube_auth_unrefp) struct kube_auth *auth = NULL;
         struct error err = {0};
@@ -62,7 +74,7 @@ static void test_the_token_follows_its_file(void **state)
         put_file(path, steps[i].file);
         if (steps[i].expire)
             kube_credentials_expire(credentials);
-        int result = kube_credentials_get(credentials, &auth, &err);
+        int result = kube_credentials_get(credentials, 0, &auth, &err);
         if (result != (steps[i].token ? 0 : -1) || (result == 0 && strcmp(auth->token, steps[i].token) != 0))
             fail_msg("%s: %s", steps[i].name, result == 0 ? auth->token : err.text);
         if (result < 0)
@@ -70,7 +82,9 @@ static void test_the_token_follows_its_file(void **state)
         else
             assert_string_equal(auth->ca_pem, "CA");
     }
+    assert_string_equal(buf_text(&trace.text), "FileNotFound good BadToken good ");
     kube_credentials_free(credentials);
+    trace_done(&trace);
     remove(path);
 }
 
@@ -80,14 +94,15 @@ static void test_a_set_outlives_its_replacement(void **state)
     int64_t now_ms = 0;
     const struct clock clock = {read_clock, read_clock, &now_ms};
     const struct kube_config config = {.token = (char *)"embedded", .token_file = (char *)"/nowhere/token"};
-    struct kube_credentials *credentials = kube_credentials_new(&config, &clock);
+    struct kube_credentials *credentials =
+        kube_credentials_new(&(struct kube_credentials_options){.config = &config, .clock = &clock});
     struct kube_auth *old = NULL;
     struct kube_auth *new = NULL;
     struct error err = {0};
-    assert_int_equal(kube_credentials_get(credentials, &old, &err), 0);
+    assert_int_equal(kube_credentials_get(credentials, 0, &old, &err), 0);
     assert_string_equal(old->token, "embedded");
     kube_credentials_expire(credentials);
-    assert_int_equal(kube_credentials_get(credentials, &new, &err), 0);
+    assert_int_equal(kube_credentials_get(credentials, 0, &new, &err), 0);
     assert_ptr_not_equal(old, new);
     kube_credentials_free(credentials);
     assert_string_equal(old->token, "embedded");
