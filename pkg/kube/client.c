@@ -24,6 +24,7 @@ struct kube_client {
     pthread_cond_t turn; /* never signalled: time brings the turn */
     struct bucket bucket;
     struct warnings warnings;
+    int64_t not_before_ms; /* a server that is busy asked for a pause until then */
     struct http_client *pool[POOL_SIZE];
     size_t pool_count;
 };
@@ -200,6 +201,16 @@ static void tell_warnings(const struct exchange *exchange)
     }
 }
 
+static void note_pause(struct kube_client *client, const struct kube_status *status)
+{
+    if (client->options.is_urgent || (status->code != 429 && status->code != 503))
+        return;
+    LOCK_SCOPE(&client->mutex);
+    int64_t not_before_ms = clock_mono_ms(client->options.clock) + status->retry_after_ms;
+    if (not_before_ms > client->not_before_ms)
+        client->not_before_ms = not_before_ms;
+}
+
 static int finish(struct exchange *exchange, struct buf *ret_body, struct kube_status *status,
                   struct error *err)
 {
@@ -215,6 +226,7 @@ static int finish(struct exchange *exchange, struct buf *ret_body, struct kube_s
     kube_status_decode((int)response->status, buf_text(body), body->len, status);
     if (response->retry_after_ms > status->retry_after_ms)
         status->retry_after_ms = response->retry_after_ms;
+    note_pause(exchange->client, status);
     return kube_status_to_error(status, err);
 }
 
@@ -262,22 +274,39 @@ static bool has_turn(struct kube_client *client, int64_t deadline_ms, int64_t *r
     return false;
 }
 
-static int await_turn(struct kube_client *client, struct stop *stop, int64_t deadline_ms, struct error *err)
+/* As if the server had said so once more: each of many requests learns it without a request. */
+static int check_pause(struct kube_client *client, struct kube_status *status, struct error *err)
 {
-    int64_t wait_ms = 0;
-    if (client->options.per_second == 0)
+    LOCK_SCOPE(&client->mutex);
+    int64_t left_ms = client->not_before_ms - clock_mono_ms(client->options.clock);
+    if (left_ms <= 0)
         return 0;
-    while (!has_turn(client, deadline_ms, &wait_ms)) {
+    *status = (struct kube_status){.code = 429,
+                                   .reason = "TooManyRequests",
+                                   .message = "the API server asked for a pause",
+                                   .retry_after_ms = left_ms};
+    return kube_status_to_error(status, err);
+}
+
+static int await_turn(const struct exchange *exchange, struct kube_status *status, struct error *err)
+{
+    struct kube_client *client = exchange->client;
+    struct stop *stop = exchange->request->stop;
+    int64_t wait_ms = 0;
+    for (;;) {
+        if (check_pause(client, status, err) < 0)
+            return -1;
+        if (client->options.per_second == 0 || has_turn(client, exchange->deadline_ms, &wait_ms))
+            return 0;
         if (stop && stop_is_requested(stop))
             return error_set(err, ERROR_STOPPED, "Stopped", "stopped while waiting for a turn");
-        if (clock_mono_ms(client->options.clock) + wait_ms < deadline_ms)
+        if (clock_mono_ms(client->options.clock) + wait_ms < exchange->deadline_ms)
             continue;
         error_set(err, ERROR_THROTTLED, "RateLimit", "our own rate of requests leaves no room");
         if (err)
             err->retry_after_ms = wait_ms;
         return -1;
     }
-    return 0;
 }
 
 static int64_t get_deadline(const struct kube_client *client, const struct kube_request *request)
@@ -294,8 +323,7 @@ int kube_perform(struct kube_client *client, const struct kube_request *request,
     struct kube_status status = {0};
     struct exchange exchange = {
         .client = client, .request = request, .deadline_ms = get_deadline(client, request)};
-    if (await_turn(client, request->stop, exchange.deadline_ms, err) == 0 &&
-        perform(&exchange, ret_body, &status, err) == 0)
+    if (await_turn(&exchange, &status, err) == 0 && perform(&exchange, ret_body, &status, err) == 0)
         return 0;
     if (request->ret_status)
         *request->ret_status = status;

@@ -5,11 +5,13 @@
  * at the same time. A 401 is repeated once with credentials read anew. There are no other repeats: the caller
  * decides. All of it, the wait for credentials and the repeat included, ends with the request's time; what
  * was not sent by then is not sent any more. With a rate, a request waits its turn within that time, and
- * fails as throttled where the turn would come later; nothing is sent then. What the server warns of is told
- * once, see warnings.h. kube_get(), kube_patch() and the path helpers are the forms that are used most.
- * Threads: any.   Ownership: a request borrows all; answers go into the caller's buf. Limits: 4 MiB an answer
- * unless the request says otherwise; 16 idle connections. Errors: status.h's, http/client.h's, and
- * credentials.h's at the first use; ERROR_STOPPED (DeadlinePassed). */
+ * fails as throttled where the turn would come later; nothing is sent then. Nor is anything while a pause
+ * lasts that the server asked for (429 or 503 with Retry-After): every request fails as throttled, with what
+ * is left of the pause. What the server warns of is told once, see warnings.h. kube_get(), kube_patch() and
+ * the path helpers are the forms that are used most. Threads: any.   Ownership: a request borrows all;
+ * answers go into the caller's buf. Limits: 4 MiB an answer unless the request says otherwise; 16 idle
+ * connections. Errors: status.h's, http/client.h's, and credentials.h's at the first use; ERROR_STOPPED
+ * (DeadlinePassed). */
 #ifndef TEE_KUBE_CLIENT_H
 #define TEE_KUBE_CLIENT_H
 
@@ -37,6 +39,7 @@ struct kube_client_options {
     const struct clock *clock;
     int per_second;           /* requests that are begun, a second, 1 to 1000; 0 = no limit */
     int burst;                /* of these, at once; 1 to 1000 */
+    bool is_urgent;           /* asks also in a pause: for the lease, which would end in it */
     const char *program;      /* as User-Agent begins; NULL = tee-controller */
     const char *agent_suffix; /* NULL, or what follows in User-Agent: who we are for the audit log */
     /* Called with the text of each Warning header (code 299), once for each text. May be NULL. */
@@ -62,7 +65,8 @@ struct kube_request {
     http_sink *sink; /* NULL: into ret_body */
     void *sink_ctx;
     struct stop *stop;              /* may be NULL */
-    struct kube_status *ret_status; /* may be NULL; filled when kube_perform() fails, code 0 = no answer */
+    struct kube_status *ret_status; /* may be NULL; filled when kube_perform() fails; code 0 = no answer, 429
+                                       also in a pause */
 };
 
 enum kube_patch_type {

@@ -11,6 +11,7 @@
 
 enum { MAX_NOTE = 1024, MAX_WORD = 128, MAX_KEYS = 4096, MAX_OBJECT_NAME = 230 };
 enum { TOKEN_MS = 300000, BURST = 25, SERIES_IDLE_MS = 360000 };
+enum { RETRY_MS = 10000, RETRY_SPREAD_MS = 2500 };
 
 struct bucket {
     int64_t level_ms; /* a token is TOKEN_MS of this */
@@ -83,6 +84,12 @@ enum event_verdict event_book_decide(struct event_book *book, const struct event
     series->last_ms = wall_ms;
     *ret_series = series;
     return is_repeat ? EVENT_REPEAT : EVENT_CREATE;
+}
+
+int64_t event_get_retry_ms(int64_t retry_after_ms, int64_t wall_ms)
+{
+    int64_t spread_ms = wall_ms % RETRY_SPREAD_MS;
+    return (retry_after_ms > RETRY_MS ? retry_after_ms : RETRY_MS) + spread_ms;
 }
 
 size_t utf8_cut(const char *text, size_t max)

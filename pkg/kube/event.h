@@ -57,6 +57,8 @@ void event_encode(const struct event *event, const struct event_source *source, 
                   int64_t wall_ms, struct buf *out);
 /* The merge patch of a repeat. */
 void event_encode_series(const struct event_series *series, struct buf *out);
+/* Until the same event is tried again after a failure: 10 to 12.5 s, or as long as the server asked for. */
+int64_t event_get_retry_ms(int64_t retry_after_ms, int64_t wall_ms);
 /* Length of the longest prefix of text that is at most max bytes and ends at a character's border. */
 size_t utf8_cut(const char *text, size_t max);
 

@@ -9,14 +9,7 @@
 
 static const struct log logger = LOG_ROOT("events");
 
-enum {
-    MAX_QUEUED = 1000,
-    MAX_TRIES = 12,
-    RETRY_MS = 10000,
-    RETRY_MAX_MS = 12500,
-    CALL_TIMEOUT_MS = 10000,
-    MAX_BODY_BYTES = 16 * 1024
-};
+enum { MAX_QUEUED = 1000, MAX_TRIES = 12, CALL_TIMEOUT_MS = 10000, MAX_BODY_BYTES = 16 * 1024 };
 
 struct item {
     struct item *next;
@@ -141,8 +134,8 @@ static int send_event(struct event_queue *queue, const struct item *item, struct
             continue;
         }
         bool may_pass = err->kind == ERROR_UNAVAILABLE || err->kind == ERROR_THROTTLED;
-        if (!may_pass || tries >= MAX_TRIES ||
-            stop_wait(&queue->stop, RETRY_MS + item->wall_ms % (RETRY_MAX_MS - RETRY_MS)))
+        int64_t wait_ms = event_get_retry_ms(err->retry_after_ms, item->wall_ms);
+        if (!may_pass || tries >= MAX_TRIES || stop_wait(&queue->stop, wait_ms))
             return -1;
     }
     return 0;

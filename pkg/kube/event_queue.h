@@ -2,9 +2,9 @@
  *
  * Model: emitting copies the event into a bounded queue and returns; the thread asks the book (event.h) and
  * sends. Events are a courtesy: when the queue is full, or the server refuses one, it is dropped and counted.
- * A server that is busy or unreachable is tried again, 12 times at most, about 10 s apart. A repeat whose
- * Event object is gone is sent as a new one. Threads: emit and the count from any.   Ownership: the client
- * and the source's texts are borrowed. Limits: 1000 events.   Errors: none are told. */
+ * A server that is busy or unreachable is tried again, 12 times at most, about 10 s apart or as it asks. A
+ * repeat whose Event object is gone is sent as a new one. Threads: emit and the count from any.   Ownership:
+ * the client and the source's texts are borrowed. Limits: 1000 events.   Errors: none are told. */
 #ifndef TEE_KUBE_EVENT_QUEUE_H
 #define TEE_KUBE_EVENT_QUEUE_H
 

@@ -12,6 +12,7 @@
 #include "fake_api.h"
 #include "kube/client.h"
 #include "kube/event_queue.h"
+#include "kube/watcher.h"
 
 struct script {
     const struct fake_reply *replies; /* bodies are copied */
@@ -197,11 +198,11 @@ static void test_errors(void **state)
     (void)state;
     const struct fake_reply replies[] = {
         {409, "{\"kind\":\"Status\",\"reason\":\"Conflict\",\"message\":\"changed\"}", NULL, FAKE_WHOLE},
-        {429, "busy", "Retry-After: 3\r\n", FAKE_WHOLE},
         {500, "{\"kind\":\"Status\",\"message\":\"failed to create typed patch object (a): b\"}", NULL,
          FAKE_WHOLE},
         {200, "half", NULL, FAKE_CUT},
         {200, "0123456789", NULL, FAKE_WHOLE},
+        {429, "busy", "Retry-After: 3\r\n", FAKE_WHOLE},
     };
     static const struct {
         enum error_kind kind;
@@ -209,10 +210,10 @@ static void test_errors(void **state)
         int code;
         int64_t retry_ms;
     } expected[] = {{ERROR_CONFLICT, "Conflict", 409, 0},
-                    {ERROR_THROTTLED, "HTTP429", 429, 3000},
                     {ERROR_UNAVAILABLE, "CRDOutdated", 500, 60000},
                     {ERROR_UNAVAILABLE, "Network", 0, 0},
-                    {ERROR_INVALID, "BodyTooLarge", 0, 0}};
+                    {ERROR_INVALID, "BodyTooLarge", 0, 0},
+                    {ERROR_THROTTLED, "HTTP429", 429, 3000}};
     struct bed bed;
     bed_init(&bed, replies, ARRAY_LEN(replies));
     for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
@@ -381,6 +382,7 @@ struct slow_server {
     atomic_int_least64_t now_ms;
     int64_t step_ms;
     int status;
+    const char *headers;
 };
 
 static int64_t read_clock(void *ctx)
@@ -393,7 +395,7 @@ static struct fake_reply answer_late(void *ctx, const char *request)
     struct slow_server *server = ctx;
     (void)request;
     atomic_fetch_add(&server->now_ms, server->step_ms);
-    return (struct fake_reply){.status = server->status};
+    return (struct fake_reply){.status = server->status, .headers = server->headers};
 }
 
 /* However the time went, nothing is sent when it is over. */
@@ -436,6 +438,131 @@ static void test_nothing_is_sent_past_the_deadline(void **state)
         kube_config_done(&config);
         fake_api_stop(api);
     }
+}
+
+/* One answer is enough for all that would be asked: of a hundred requests that follow, each is told what is
+ * left of the pause, and none is sent before that is over. */
+static void test_a_pause_is_everybodys(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int status;
+        const char *headers;
+        bool is_urgent;
+        int64_t pause_ms;
+    } cases[] = {
+        {"429", 429, "Retry-After: 30\r\n", false, 30000},
+        {"503", 503, "Retry-After: 5\r\n", false, 5000},
+        {"an hour", 429, "Retry-After: 3600\r\n", false, 60000},
+        {"no time named", 429, NULL, false, 0},
+        {"503, no time named", 503, NULL, false, 0},
+        {"another failure", 500, "Retry-After: 5\r\n", false, 0},
+        {"the lease", 429, "Retry-After: 30\r\n", true, 0},
+    };
+    enum { MANY = 100 };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct slow_server server = {.now_ms = 5000, .status = cases[i].status, .headers = cases[i].headers};
+        const struct clock clock = {read_clock, read_clock, &server.now_ms};
+        struct fake_api *api = fake_api_start(answer_late, &server);
+        struct kube_config config = {.server = mem_printf("http://127.0.0.1:%d", fake_api_get_port(api))};
+        struct kube_client *client = kube_client_new(&(struct kube_client_options){
+            .config = &config, .clock = &clock, .is_urgent = cases[i].is_urgent});
+        struct kube_status status = {0};
+        const struct kube_request request = {.method = "GET", .path = "/x", .ret_status = &status};
+        struct error err = {0};
+        bool is_right = kube_perform(client, &request, NULL, &err) < 0;
+        for (int k = 1; k <= MANY && is_right && cases[i].pause_ms > 0; k++) {
+            int64_t left_ms = cases[i].pause_ms * (MANY - k + 1) / MANY;
+            atomic_store(&server.now_ms, 5000 + cases[i].pause_ms - left_ms);
+            is_right = kube_perform(client, &request, NULL, &err) < 0 && err.kind == ERROR_THROTTLED &&
+                       err.retry_after_ms == left_ms && status.code == 429 &&
+                       status.retry_after_ms == left_ms;
+        }
+        is_right = is_right && !fake_api_get_request(api, 1);
+        atomic_store(&server.now_ms, 5000 + cases[i].pause_ms);
+        is_right = is_right && kube_perform(client, &request, NULL, &err) < 0 && fake_api_get_request(api, 1);
+        if (!is_right)
+            fail_msg("%s: %s", cases[i].name, err.text);
+        kube_client_free(client);
+        kube_config_done(&config);
+        fake_api_stop(api);
+    }
+}
+
+static void begin_list(void *ctx)
+{
+    (void)ctx;
+}
+
+static void take_object(void *ctx, enum watch_event_type type, const char *json, size_t len)
+{
+    (void)ctx;
+    (void)type;
+    (void)json;
+    (void)len;
+}
+
+static bool take_oversized(void *ctx, enum watch_event_type type, const char *beginning, size_t len)
+{
+    take_object(ctx, type, beginning, len);
+    return true;
+}
+
+static void take_version(void *ctx, const char *resource_version)
+{
+    (void)ctx;
+    (void)resource_version;
+}
+
+static void end_list(void *ctx, const char *resource_version, bool is_complete)
+{
+    (void)is_complete;
+    take_version(ctx, resource_version);
+}
+
+static void note_fresh(void *ctx, int64_t mono_ms)
+{
+    (void)ctx;
+    (void)mono_ms;
+}
+
+static void note_failure(void *ctx, const struct error *err)
+{
+    (void)ctx;
+    (void)err;
+}
+
+static struct watcher *start_watcher(struct kube_client *client, bool streams)
+{
+    const struct watcher_owner owner = {.begin_list = begin_list,
+                                        .object = take_object,
+                                        .oversized = take_oversized,
+                                        .end_list = end_list,
+                                        .bookmark = take_version,
+                                        .fresh = note_fresh,
+                                        .failed = note_failure};
+    return watcher_start(&(struct watcher_options){
+        .client = client, .path = "/w", .streams = streams, .owner = owner, .backoff_ms = 10, .seed = 1});
+}
+
+/* It asks when the pause is over, and not all the time. */
+static void test_a_watcher_waits_for_the_end_of_a_pause(void **state)
+{
+    (void)state;
+    const struct fake_reply replies[] = {{429, "", "Retry-After: 1\r\n", FAKE_WHOLE},
+                                         {200, "", NULL, FAKE_HANG}};
+    struct bed bed;
+    struct error err = {0};
+    bed_init(&bed, replies, ARRAY_LEN(replies));
+    int64_t start_ms = clock_mono_ms(clock_real());
+    assert_int_equal(kube_get(bed.client, "/x", 0, NULL, &err), -1);
+    struct watcher *watcher = start_watcher(bed.client, true);
+    assert_true(fake_api_wait(bed.api, 2));
+    assert_true(clock_mono_ms(clock_real()) - start_ms >= 1000);
+    assert_int_equal(watcher_get_counts(watcher).failures, 1);
+    watcher_free(watcher);
+    bed_done(&bed);
 }
 
 static const char *no_env(void *ctx, const char *name)
@@ -495,6 +622,8 @@ int main(void)
         cmocka_unit_test(test_events_are_created_then_counted),
         cmocka_unit_test(test_own_rate),
         cmocka_unit_test(test_nothing_is_sent_past_the_deadline),
+        cmocka_unit_test(test_a_pause_is_everybodys),
+        cmocka_unit_test(test_a_watcher_waits_for_the_end_of_a_pause),
         cmocka_unit_test(test_the_wait_for_credentials_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

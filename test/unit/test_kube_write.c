@@ -138,10 +138,21 @@ static void test_book_rate(void **state)
     assert_int_equal(event_book_decide(&book, &launched, 1000 + 300000, &series), EVENT_DROP);
 }
 
+static void test_retry(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t retry_after_ms, wall_ms, expected_ms;
+    } cases[] = {{0, 0, 10000},    {0, 2499, 12499},  {0, 2500, 10000},
+                 {9000, 1, 10001}, {32000, 0, 32000}, {32000, 4999, 34499}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_int_equal(event_get_retry_ms(cases[i].retry_after_ms, cases[i].wall_ms), cases[i].expected_ms);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_patches), cmocka_unit_test(test_event_text),
-                                       cmocka_unit_test(test_cut), cmocka_unit_test(test_book_series),
-                                       cmocka_unit_test(test_book_rate)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_patches),   cmocka_unit_test(test_event_text),
+                                       cmocka_unit_test(test_cut),       cmocka_unit_test(test_book_series),
+                                       cmocka_unit_test(test_book_rate), cmocka_unit_test(test_retry)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
