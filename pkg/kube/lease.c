@@ -39,7 +39,8 @@ static bool is_same(const struct lease_record *a, const struct lease_record *b)
 void lease_view_observe(struct lease_view *view, struct lease_record *record, int64_t now_ms)
 {
     if (!record) {
-        lease_record_done(&view->record);
+        if (!view->is_absent)
+            view->changed_ms = now_ms; /* it may have been renewed since we last saw it */
         view->is_known = true;
         view->is_absent = true;
         return;
@@ -53,35 +54,47 @@ void lease_view_observe(struct lease_view *view, struct lease_record *record, in
     view->is_absent = false;
 }
 
+/* What is left of the time in which its holder may still act, as far as we saw. */
+static int64_t get_time_left(const struct lease_view *view, const struct lease_times *times, int64_t now_ms)
+{
+    const struct lease_record *record = &view->record;
+    int64_t duration_ms = record->duration_ms > 0 ? record->duration_ms : times->duration_ms;
+    int64_t left_ms = duration_ms - (now_ms - view->changed_ms);
+    return record->holder && *record->holder && left_ms > 0 ? left_ms : 0;
+}
+
+static bool is_held_by(const struct lease_view *view, const char *identity)
+{
+    return view->record.holder && strcmp(view->record.holder, identity) == 0;
+}
+
 enum lease_action lease_decide(const struct lease_view *view, const char *identity,
                                const struct lease_times *times, int64_t now_ms, int64_t *ret_wait_ms)
 {
     if (!view->is_known)
         return LEASE_LOOK;
+    int64_t left_ms = is_held_by(view, identity) ? 0 : get_time_left(view, times, now_ms);
+    if (left_ms > 0) {
+        *ret_wait_ms = left_ms < times->retry_ms ? left_ms : times->retry_ms;
+        return LEASE_WAIT;
+    }
     if (view->is_absent)
         return LEASE_CREATE;
-    if (strcmp(view->record.holder, identity) == 0)
-        return LEASE_RENEW;
-    int64_t duration_ms = view->record.duration_ms > 0 ? view->record.duration_ms : times->duration_ms;
-    if (!*view->record.holder || now_ms - view->changed_ms >= duration_ms)
-        return LEASE_ACQUIRE;
-    int64_t left_ms = duration_ms - (now_ms - view->changed_ms);
-    *ret_wait_ms = left_ms < times->retry_ms ? left_ms : times->retry_ms;
-    return LEASE_WAIT;
+    return is_held_by(view, identity) ? LEASE_RENEW : LEASE_ACQUIRE;
 }
 
 struct lease_record lease_plan_hold(const struct lease_view *view, const char *identity,
                                     const struct lease_times *times, int64_t wall_ms)
 {
     const struct lease_record *seen = &view->record;
-    bool is_ours = !view->is_absent && strcmp(seen->holder, identity) == 0;
+    bool is_ours = is_held_by(view, identity);
     return (struct lease_record){
         .metadata = view->is_absent ? NULL : mem_strdup(seen->metadata),
         .holder = mem_strdup(identity),
         .duration_ms = times->duration_ms,
-        .acquire_ms = is_ours ? seen->acquire_ms : wall_ms,
+        .acquire_ms = is_ours && !view->is_absent ? seen->acquire_ms : wall_ms,
         .renew_ms = wall_ms,
-        .transitions = view->is_absent || is_ours ? seen->transitions : seen->transitions + 1,
+        .transitions = is_ours || !seen->holder ? seen->transitions : seen->transitions + 1,
     };
 }
 

@@ -3,10 +3,11 @@
  * Model: candidates compare what they last saw of the record with their own monotonic clock: a record that
  * has not CHANGED for its duration has no living holder, whatever times are written in it. So clocks of
  * different machines are never compared. A holder may act until the SEND time of its last successful renewal
- * plus the renew deadline, which is shorter than the duration: it stops before another can start. Every write
- * carries the resourceVersion that it was computed from, so that of two candidates one gets 409. Threads:
- * none.   Ownership: a record owns its texts.   Limits: identity 255 bytes. Errors: lease_decode:
- * ERROR_INVALID (MalformedLease). */
+ * plus the renew deadline, which is shorter than the duration: it stops before another can start. A Lease
+ * that somebody deleted changes nothing of that: who saw whose it was waits as long from then, and counts its
+ * transitions on. Every write carries the resourceVersion that it was computed from, so that of two
+ * candidates one gets 409. Threads: none.   Ownership: a record owns its texts.   Limits: identity 255 bytes.
+ * Errors: lease_decode: ERROR_INVALID (MalformedLease). */
 #ifndef TEE_KUBE_LEASE_H
 #define TEE_KUBE_LEASE_H
 
@@ -36,9 +37,9 @@ struct lease_record {
 /* What a candidate knows. */
 struct lease_view {
     bool is_known;  /* the record is the newest; false = ask again, the record still counts as seen */
-    bool is_absent; /* and there is no such object */
-    struct lease_record record;
-    int64_t changed_ms; /* monotonic: when the record was first seen as it is */
+    bool is_absent; /* and there is no such object; the record is what was last seen of it */
+    struct lease_record record; /* holder NULL = none was ever seen */
+    int64_t changed_ms;         /* monotonic: when the record was first seen as it is, or absent */
 };
 
 enum lease_action { LEASE_LOOK, LEASE_CREATE, LEASE_ACQUIRE, LEASE_RENEW, LEASE_WAIT };

@@ -56,6 +56,44 @@ static void test_decide(void **state)
     }
 }
 
+/* The object is deleted by hand: what was seen of it before still counts. */
+static void test_decide_once_it_is_gone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *holder; /* NULL = never seen */
+        int64_t duration_ms, age_ms;
+        enum lease_action action;
+        int64_t wait_ms, transitions;
+    } cases[] = {
+        {"never seen", NULL, 0, 0, LEASE_CREATE, 0, 0},
+        {"other's, who may still act", "you", 15000, 1000, LEASE_WAIT, 2000, 4},
+        {"other's, nearly over", "you", 15000, 14500, LEASE_WAIT, 500, 4},
+        {"other's, over", "you", 15000, 15000, LEASE_CREATE, 0, 4},
+        {"no duration: ours", "you", 0, 14999, LEASE_WAIT, 1, 4},
+        {"ours", "me", 15000, 1000, LEASE_CREATE, 0, 3},
+        {"released", "", 1000, 0, LEASE_CREATE, 0, 4},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(lease_view_done) struct lease_view view = {0};
+        struct lease_record record = {0};
+        int64_t wait_ms = 0;
+        if (cases[i].holder) {
+            record = record_of(cases[i].holder, cases[i].duration_ms, 99);
+            lease_view_observe(&view, &record, 0);
+        }
+        lease_view_observe(&view, NULL, 1000);
+        lease_view_observe(&view, NULL, 1000 + cases[i].age_ms); /* seeing that again is no change */
+        enum lease_action action = lease_decide(&view, "me", &times, 1000 + cases[i].age_ms, &wait_ms);
+        if (action != cases[i].action || wait_ms != cases[i].wait_ms)
+            fail_msg("%s: action %d, wait %d", cases[i].name, (int)action, (int)wait_ms);
+        CLEANUP(lease_record_done) struct lease_record created = lease_plan_hold(&view, "me", &times, 2000);
+        assert_null(created.metadata);
+        assert_int_equal(created.acquire_ms, 2000);
+        assert_int_equal(created.transitions, cases[i].transitions);
+    }
+}
+
 static void test_only_a_change_starts_the_count_anew(void **state)
 {
     (void)state;
@@ -156,8 +194,10 @@ static void test_times(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_decide),
+                                       cmocka_unit_test(test_decide_once_it_is_gone),
                                        cmocka_unit_test(test_only_a_change_starts_the_count_anew),
                                        cmocka_unit_test(test_create_take_over_renew_release),
-                                       cmocka_unit_test(test_decode), cmocka_unit_test(test_times)};
+                                       cmocka_unit_test(test_decode),
+                                       cmocka_unit_test(test_times)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
