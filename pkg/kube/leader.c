@@ -11,7 +11,7 @@
 
 static const struct log logger = LOG_ROOT("lease");
 
-enum { STEP_CALLS = 3, MIN_CALL_MS = 1000, MAX_LEASE_BYTES = 256 * 1024 };
+enum { STEP_CALLS = 3, MIN_CALL_MS = 1000, MAX_LEASE_BYTES = 256 * 1024, RELEASE_TRIES = 2 };
 
 struct leader {
     struct leader_options options;
@@ -49,15 +49,20 @@ static int64_t get_call_timeout(const struct leader *leader)
     return half_ms > MIN_CALL_MS ? half_ms : MIN_CALL_MS;
 }
 
+static int64_t get_call_deadline(const struct leader *leader)
+{
+    return now_mono_ms() + get_call_timeout(leader);
+}
+
 /* Sends the record, or a GET for NULL, and keeps the answer in the view. */
-static int call(struct leader *leader, const struct lease_record *record, int64_t timeout_ms,
+static int call(struct leader *leader, const struct lease_record *record, int64_t deadline_ms,
                 struct error *err)
 {
     CLEANUP(buf_done) struct buf body;
     CLEANUP(buf_done) struct buf answer;
     buf_init(&body, MAX_LEASE_BYTES);
     buf_init(&answer, MAX_LEASE_BYTES);
-    struct kube_request request = {.method = "GET", .path = leader->path, .timeout_ms = timeout_ms};
+    struct kube_request request = {.method = "GET", .path = leader->path, .deadline_ms = deadline_ms};
     if (record) {
         lease_encode(record, leader->options.name_space, leader->options.name, &body);
         request.method = record->metadata ? "PUT" : "POST";
@@ -93,10 +98,10 @@ static void hold_until(struct leader *leader, int64_t until_ms)
     leader->options.gained(leader->options.ctx, leader->view.record.transitions);
 }
 
-static void look(struct leader *leader)
+static void look(struct leader *leader, int64_t deadline_ms)
 {
     struct error err = {0};
-    if (call(leader, NULL, get_call_timeout(leader), &err) == 0)
+    if (call(leader, NULL, deadline_ms, &err) == 0)
         return;
     if (err.kind == ERROR_ABSENT) {
         lease_view_observe(&leader->view, NULL, now_mono_ms());
@@ -113,7 +118,7 @@ static void on_failure(struct leader *leader, const struct error *err)
     leader->view.is_known = false;
     if (err->kind != ERROR_CONFLICT && err->kind != ERROR_ABSENT)
         return;
-    look(leader);
+    look(leader, get_call_deadline(leader));
     const struct lease_view *view = &leader->view;
     if (view->is_known && (view->is_absent || strcmp(view->record.holder, leader->options.identity) != 0))
         atomic_store(&leader->until_ms, 0);
@@ -126,7 +131,7 @@ static void hold(struct leader *leader)
     struct lease_record record = lease_plan_hold(&leader->view, leader->options.identity,
                                                  &leader->options.times, clock_wall_ms(clock_real()));
     int64_t sent_ms = now_mono_ms();
-    if (call(leader, &record, get_call_timeout(leader), &err) < 0)
+    if (call(leader, &record, get_call_deadline(leader), &err) < 0)
         on_failure(leader, &err);
     else
         hold_until(leader, sent_ms + leader->options.times.renew_deadline_ms);
@@ -147,7 +152,7 @@ static int64_t step(struct leader *leader)
     int64_t wait_ms = 0;
     const struct lease_times *times = &leader->options.times;
     if (!leader->view.is_known)
-        look(leader);
+        look(leader, get_call_deadline(leader));
     enum lease_action action =
         lease_decide(&leader->view, leader->options.identity, times, now_mono_ms(), &wait_ms);
     if (action == LEASE_CREATE || action == LEASE_ACQUIRE || action == LEASE_RENEW)
@@ -161,19 +166,38 @@ static int64_t step(struct leader *leader)
     return leader->is_leading ? times->retry_ms : get_jittered_retry(leader);
 }
 
+/* Gives it up if it is still ours, which is looked at where it is not known; -1 = it may still be. */
+static int try_release(struct leader *leader, int64_t deadline_ms)
+{
+    struct lease_view *view = &leader->view;
+    struct error err = {0};
+    if (!view->is_known)
+        look(leader, deadline_ms);
+    if (!view->is_known)
+        return -1;
+    if (view->is_absent || strcmp(view->record.holder, leader->options.identity) != 0)
+        return 0;
+    CLEANUP(lease_record_done)
+    struct lease_record record = lease_plan_release(view, clock_wall_ms(clock_real()));
+    if (call(leader, &record, deadline_ms, &err) == 0)
+        return 0;
+    log_debug(&logger, "Lease was not released", STR("reason", err.reason), STR("error", err.text));
+    view->is_known = false;
+    return -1;
+}
+
+/* A second time where somebody else wrote meanwhile, be it a label, and where our last renewal had no answer.
+ */
 static void release(struct leader *leader)
 {
-    struct error err = {0};
     bool was_leading = leader->is_leading;
     int64_t left_ms = leader_ms_left(leader);
+    int64_t retry_ms = leader->options.times.retry_ms;
+    int64_t deadline_ms = now_mono_ms() + (left_ms < retry_ms ? left_ms : retry_ms);
     lose(leader);
-    if (!was_leading || left_ms == 0 || !leader->view.is_known)
-        return;
-    CLEANUP(lease_record_done)
-    struct lease_record record = lease_plan_release(&leader->view, clock_wall_ms(clock_real()));
-    int64_t timeout_ms = leader->options.times.retry_ms;
-    if (call(leader, &record, timeout_ms < left_ms ? timeout_ms : left_ms, &err) < 0)
-        log_debug(&logger, "Lease was not released", STR("reason", err.reason), STR("error", err.text));
+    for (int tries = 0; was_leading && tries < RELEASE_TRIES; tries++)
+        if (try_release(leader, deadline_ms) == 0)
+            break;
 }
 
 /* While leading, no wait goes past the time that is left: the loss is noticed when it happens. */

@@ -32,7 +32,8 @@ struct leader;
 
 MUST_CHECK int leader_start(const struct leader_options *options, struct leader **ret_leader,
                             struct error *err);
-/* Releases the lease if it is ours (one try within the retry period) and joins. `lost` is called before. */
+/* Releases the lease if it is ours (two tries, both within the retry period) and joins. `lost` is called
+ * before. */
 struct leader *leader_free(struct leader *leader);
 /* 0 = may not act. */
 int64_t leader_ms_left(const struct leader *leader);

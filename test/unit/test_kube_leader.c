@@ -23,6 +23,7 @@ struct lease_api {
     atomic_bool is_down;
     atomic_bool steal; /* the next write finds that somebody else took it */
     atomic_bool label; /* the next write finds that somebody changed a label */
+    atomic_bool mute;  /* the next write is done, but the answer says that it was not */
 };
 
 static struct fake_reply reply_lease(const struct lease_api *lease, int status)
@@ -64,7 +65,11 @@ static struct fake_reply answer(void *ctx, const char *request)
             mem_strdup("{\"holderIdentity\":\"thief\",\"leaseDurationSeconds\":1,\"leaseTransitions\":7}");
         lease->version++;
     }
-    return write_lease(lease, body, strncmp(request, "POST ", 5) == 0);
+    struct fake_reply reply = write_lease(lease, body, strncmp(request, "POST ", 5) == 0);
+    if (!atomic_exchange(&lease->mute, false))
+        return reply;
+    free(reply.body);
+    return (struct fake_reply){.status = 503};
 }
 
 struct candidate {
@@ -205,6 +210,54 @@ static void test_a_label_does_not_demote(void **state)
     bed_done(&bed);
 }
 
+/* A release that conflicts with another's write is looked into and tried once more. */
+static void test_it_is_released_beside_other_writers(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct candidate a;
+    bed_init(&bed);
+    start(&bed, &a, "a");
+    assert_true(trace_wait(&bed.trace, "a+0"));
+    assert_true(fake_api_wait(bed.api, 3)); /* a renewal, behind which there is time for the rest */
+    atomic_store(&bed.lease.label, true);
+    leader_free(a.leader);
+    assert_non_null(strstr(bed.lease.spec, "\"holderIdentity\":\"\""));
+    bed_done(&bed);
+}
+
+/* The renewal before the stop was done, and had no answer. */
+static void test_it_is_released_after_a_lost_answer(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct candidate a;
+    bed_init(&bed);
+    start(&bed, &a, "a");
+    assert_true(trace_wait(&bed.trace, "a+0"));
+    atomic_store(&bed.lease.mute, true);
+    for (size_t count = 2; atomic_load(&bed.lease.mute); count++)
+        assert_true(fake_api_wait(bed.api, count + 1));
+    leader_free(a.leader);
+    assert_non_null(strstr(bed.lease.spec, "\"holderIdentity\":\"\""));
+    bed_done(&bed);
+}
+
+/* Nobody else's lease is touched. */
+static void test_a_stolen_lease_is_not_released(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct candidate a;
+    bed_init(&bed);
+    start(&bed, &a, "a");
+    assert_true(trace_wait(&bed.trace, "a+0"));
+    atomic_store(&bed.lease.steal, true);
+    leader_free(a.leader);
+    assert_non_null(strstr(bed.lease.spec, "\"thief\""));
+    bed_done(&bed);
+}
+
 static void test_identity_and_times(void **state)
 {
     (void)state;
@@ -226,6 +279,9 @@ int main(void)
         cmocka_unit_test(test_an_outage_demotes_and_does_not_end),
         cmocka_unit_test(test_a_stolen_lease_ends_the_right_at_once),
         cmocka_unit_test(test_a_label_does_not_demote),
+        cmocka_unit_test(test_it_is_released_beside_other_writers),
+        cmocka_unit_test(test_it_is_released_after_a_lost_answer),
+        cmocka_unit_test(test_a_stolen_lease_is_not_released),
         cmocka_unit_test(test_identity_and_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
