@@ -20,6 +20,7 @@ struct bucket {
 
 void event_book_init(struct event_book *book)
 {
+    book->series_begun = 0;
     hmap_init(&book->series);
     hmap_init(&book->buckets);
 }
@@ -30,19 +31,37 @@ void event_book_done(struct event_book *book)
     hmap_done(&book->buckets, free);
 }
 
-static void bound(struct hmap *map)
+static int64_t bucket_seen_ms(const void *bucket)
 {
+    return ((const struct bucket *)bucket)->seen_ms;
+}
+
+static int64_t series_seen_ms(const void *series)
+{
+    return ((const struct event_series *)series)->last_ms;
+}
+
+/* Makes room for one more: what was not used for the longest time goes. */
+static void make_room(struct hmap *map, int64_t (*seen_ms)(const void *value))
+{
+    struct hmap_iter iter = {0};
+    const char *oldest = NULL;
+    int64_t oldest_ms = INT64_MAX;
     if (map->count < MAX_KEYS)
         return;
-    hmap_done(map, free);
-    hmap_init(map);
+    while (hmap_next(map, &iter))
+        if (seen_ms(iter.value) < oldest_ms) {
+            oldest_ms = seen_ms(iter.value);
+            oldest = iter.key;
+        }
+    free(hmap_remove(map, oldest));
 }
 
 static bool take_token(struct event_book *book, const char *object, int64_t wall_ms)
 {
     struct bucket *bucket = hmap_get(&book->buckets, object);
     if (!bucket) {
-        bound(&book->buckets);
+        make_room(&book->buckets, bucket_seen_ms);
         bucket = mem_calloc(1, sizeof(*bucket));
         *bucket = (struct bucket){.level_ms = (int64_t)BURST * TOKEN_MS, .seen_ms = wall_ms};
         hmap_set(&book->buckets, object, bucket);
@@ -58,6 +77,28 @@ static bool take_token(struct event_book *book, const char *object, int64_t wall
     return true;
 }
 
+/* The same event, or one of a new kind; a pause of 6 min begins a new series. */
+static struct event_series *count_event(struct event_book *book, const char *key, const char *name,
+                                        int64_t wall_ms)
+{
+    struct event_series *series = hmap_get(&book->series, key);
+    if (!series) {
+        make_room(&book->series, series_seen_ms);
+        series = mem_calloc(1, sizeof(*series));
+        hmap_set(&book->series, key, series);
+    }
+    if (series->count == 0 || wall_ms - series->last_ms >= SERIES_IDLE_MS) {
+        series->count = 0;
+        series->is_created = false;
+        snprintf(series->name, sizeof(series->name), "%.*s.%" PRIx64, MAX_OBJECT_NAME, name,
+                 (uint64_t)wall_ms * 1000000 + book->series_begun++ % 1000000);
+    }
+    series->count++;
+    series->last_ms = wall_ms;
+    return series;
+}
+
+/* Counted first: what is dropped is in the count of the next one that is not. */
 enum event_verdict event_book_decide(struct event_book *book, const struct event *event, int64_t wall_ms,
                                      const struct event_series **ret_series)
 {
@@ -66,22 +107,11 @@ enum event_verdict event_book_decide(struct event_book *book, const struct event
         mem_printf("%s/%s/%s", event->name_space ? event->name_space : "", event->name, event->uid);
     CLEANUP(freep)
     char *key = mem_printf("%s/%d/%s/%s", object, event->is_warning, event->reason, event->action);
+    struct event_series *series = count_event(book, key, event->name, wall_ms);
     if (!take_token(book, object, wall_ms))
         return EVENT_DROP;
-    struct event_series *series = hmap_get(&book->series, key);
-    bool is_repeat = series && wall_ms - series->last_ms < SERIES_IDLE_MS;
-    if (!series) {
-        bound(&book->series);
-        series = mem_calloc(1, sizeof(*series));
-        hmap_set(&book->series, key, series);
-    }
-    if (!is_repeat) {
-        series->count = 0;
-        snprintf(series->name, sizeof(series->name), "%.*s.%" PRIx64, MAX_OBJECT_NAME, event->name,
-                 (uint64_t)wall_ms * 1000000 + (uint64_t)book->series.count);
-    }
-    series->count++;
-    series->last_ms = wall_ms;
+    bool is_repeat = series->is_created;
+    series->is_created = true;
     *ret_series = series;
     return is_repeat ? EVENT_REPEAT : EVENT_CREATE;
 }

@@ -3,9 +3,10 @@
  * Model: an event is encoded as events.k8s.io/v1. A book remembers what was sent: an event with the same key
  * (object, type, reason, action; not the note) within 6 min of the last one becomes a series, that is a patch
  * of the count instead of a new object; and each object has a bucket of 25 events, refilled by one every 300
- * s. Threads: none; a book has one user.   Ownership: texts are borrowed; the book copies keys. Limits: note
- * 1024 bytes, reason and action 128, cut at a character's border; 4096 keys and as many objects, past which
- * the book starts anew.   Errors: cannot fail. */
+ * s; what it has no room for is counted, and dropped. Threads: none; a book has one user.   Ownership: texts
+ * are borrowed; the book copies keys. Limits: note 1024 bytes, reason and action 128, cut at a character's
+ * border; 4096 keys and as many objects, past which those that were not seen for the longest time are
+ * forgotten.   Errors: cannot fail. */
 #ifndef TEE_KUBE_EVENT_H
 #define TEE_KUBE_EVENT_H
 
@@ -39,6 +40,7 @@ struct event_series {
     char name[EVENT_NAME_SIZE]; /* of the Event object */
     int64_t count;
     int64_t last_ms; /* wall clock */
+    bool is_created; /* the Event object was asked for */
 };
 
 enum event_verdict { EVENT_DROP, EVENT_CREATE, EVENT_REPEAT };
@@ -46,6 +48,7 @@ enum event_verdict { EVENT_DROP, EVENT_CREATE, EVENT_REPEAT };
 struct event_book {
     struct hmap series;
     struct hmap buckets;
+    uint64_t series_begun; /* tells names of the same millisecond apart */
 };
 
 void event_book_init(struct event_book *book);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,6 +139,58 @@ static void test_book_rate(void **state)
     assert_int_equal(event_book_decide(&book, &launched, 1000 + 300000, &series), EVENT_DROP);
 }
 
+/* What the bucket has no room for is in the count of what comes after it, also where it was the first of all.
+ */
+static void test_book_counts_what_it_drops(void **state)
+{
+    (void)state;
+    CLEANUP(event_book_done) struct event_book book;
+    event_book_init(&book);
+    const struct event_series *series = NULL;
+    struct event first = launched;
+    first.reason = "Refused";
+    for (int i = 0; i < 25; i++)
+        assert_int_not_equal(event_book_decide(&book, &launched, 1000, &series), EVENT_DROP);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(event_book_decide(&book, &launched, 2000 + i, &series), EVENT_DROP);
+    assert_int_equal(event_book_decide(&book, &first, 3000, &series), EVENT_DROP);
+    assert_int_equal(event_book_decide(&book, &launched, 1000 + 300000, &series), EVENT_REPEAT);
+    assert_int_equal(series->count, 36);
+    assert_int_equal(event_book_decide(&book, &first, 2000 + 300000, &series), EVENT_DROP);
+    assert_int_equal(event_book_decide(&book, &first, 1000 + 600000, &series), EVENT_CREATE);
+    assert_int_equal(series->count, 3);
+    assert_int_equal(event_book_decide(&book, &first, 1000 + 900000, &series), EVENT_REPEAT);
+    assert_int_equal(series->count, 4);
+}
+
+/* Of more objects than it holds, the book forgets those that were silent the longest, and no others. */
+static void test_book_forgets_the_oldest(void **state)
+{
+    (void)state;
+    CLEANUP(event_book_done) struct event_book book;
+    event_book_init(&book);
+    const struct event_series *series = NULL;
+    for (int i = 0; i < 25; i++)
+        assert_int_not_equal(event_book_decide(&book, &launched, 1000, &series), EVENT_DROP);
+    for (int i = 0; i < 5000; i++) {
+        char uid[16];
+        struct event other = launched;
+        snprintf(uid, sizeof(uid), "%d", i);
+        other.uid = uid;
+        assert_int_equal(event_book_decide(&book, &other, 2000 + i, &series), EVENT_CREATE);
+        if (i % 1000 == 0)
+            assert_int_equal(event_book_decide(&book, &launched, 2000 + i, &series), EVENT_DROP);
+    }
+    assert_int_equal(book.series.count, 4096);
+    assert_int_equal(book.buckets.count, 4096);
+    assert_int_equal(event_book_decide(&book, &launched, 10000, &series), EVENT_DROP);
+    struct event other = launched;
+    other.uid = "4999";
+    assert_int_equal(event_book_decide(&book, &other, 10000, &series), EVENT_REPEAT);
+    other.uid = "0";
+    assert_int_equal(event_book_decide(&book, &other, 10000, &series), EVENT_CREATE);
+}
+
 static void test_retry(void **state)
 {
     (void)state;
@@ -151,8 +204,13 @@ static void test_retry(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_patches),   cmocka_unit_test(test_event_text),
-                                       cmocka_unit_test(test_cut),       cmocka_unit_test(test_book_series),
-                                       cmocka_unit_test(test_book_rate), cmocka_unit_test(test_retry)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_patches),
+                                       cmocka_unit_test(test_event_text),
+                                       cmocka_unit_test(test_cut),
+                                       cmocka_unit_test(test_book_series),
+                                       cmocka_unit_test(test_book_rate),
+                                       cmocka_unit_test(test_book_counts_what_it_drops),
+                                       cmocka_unit_test(test_book_forgets_the_oldest),
+                                       cmocka_unit_test(test_retry)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
