@@ -8,6 +8,15 @@
 
 #include <string.h>
 
+/* As Go names them, and so all other clients. */
+#if defined(__x86_64__)
+#define ARCHITECTURE "amd64"
+#elif defined(__aarch64__)
+#define ARCHITECTURE "arm64"
+#else
+#define ARCHITECTURE "unknown"
+#endif
+
 enum {
     POOL_SIZE = 16,
     MAX_HEADERS = 4 + 64, /* ours, and those of impersonation.h */
@@ -41,7 +50,7 @@ struct kube_client *kube_client_new(const struct kube_client_options *options)
                                                                 .clock = options->clock,
                                                                 .changed = options->credentials_changed,
                                                                 .ctx = options->ctx});
-    client->agent_header = mem_printf("User-Agent: %s/%s (linux/amd64)%s%s", program, TEE_VERSION,
+    client->agent_header = mem_printf("User-Agent: %s/%s (linux/" ARCHITECTURE ")%s%s", program, TEE_VERSION,
                                       suffix ? " " : "", suffix ? suffix : "");
     mutex_init(&client->mutex);
     cond_init(&client->turn);
@@ -142,7 +151,7 @@ static int send_as(struct exchange *exchange, const struct kube_auth *auth, int6
         .idle_timeout_ms = request->idle_timeout_ms,
         .max_body_bytes = request->max_body_bytes ? request->max_body_bytes : DEFAULT_MAX_BYTES,
         .proxy_url = config->proxy_url,
-        .accept_gzip = request->accept_gzip,
+        .accept_gzip = request->accept_gzip && !config->disable_compression,
         .sink = request->sink,
         .sink_ctx = request->sink_ctx,
         .stop = request->stop,

@@ -61,12 +61,11 @@ struct kube_request {
     int64_t deadline_ms;     /* monotonic: until when it may be under way at all; 0 = no such bound */
     int64_t idle_timeout_ms; /* 0 = none */
     size_t max_body_bytes;   /* 0 = 4 MiB */
-    bool accept_gzip;
-    http_sink *sink; /* NULL: into ret_body */
+    bool accept_gzip;        /* unless the configuration forbids it; not for a watch, see http/client.h */
+    http_sink *sink;         /* NULL: into ret_body */
     void *sink_ctx;
     struct stop *stop;              /* may be NULL */
-    struct kube_status *ret_status; /* may be NULL; filled when kube_perform() fails; code 0 = no answer, 429
-                                       also in a pause */
+    struct kube_status *ret_status; /* may be NULL; filled on failure: 0 = no answer, 429 also in a pause */
 };
 
 enum kube_patch_type {

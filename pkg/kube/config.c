@@ -195,6 +195,7 @@ static int load_cluster(const struct entry *entry, struct kube_config *config, s
         copy_text(entry, "tls-server-name", &config->tls_server_name, err) < 0 ||
         copy_text(entry, "proxy-url", &config->proxy_url, err) < 0 ||
         copy_bool(entry, "insecure-skip-tls-verify", &config->insecure_skip_verify, err) < 0 ||
+        copy_bool(entry, "disable-compression", &config->disable_compression, err) < 0 ||
         copy_pem(entry, "certificate-authority", &config->ca_pem, &config->ca_file, err) < 0)
         return -1;
     if (config->insecure_skip_verify && (config->ca_pem || config->ca_file))

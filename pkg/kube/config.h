@@ -32,6 +32,7 @@ struct kube_config {
     struct exec_plugin *exec; /* instead of token, certificate and key */
     char **impersonation;     /* header lines, see impersonation.h */
     bool insecure_skip_verify;
+    bool disable_compression; /* answers are not to be compressed */
 };
 
 struct kube_config_source {

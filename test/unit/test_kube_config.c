@@ -94,6 +94,8 @@ static void test_refused(void **state)
         {HEAD "clusters: [{name: k, cluster: {server: \"https://h\\0x\"}}]", "server must be text"},
         {HEAD "clusters: [{name: k, cluster: {server: 'https://h', insecure-skip-tls-verify: maybe}}]",
          "insecure-skip-tls-verify must be true or false"},
+        {HEAD "clusters: [{name: k, cluster: {server: 'https://h', disable-compression: [1]}}]",
+         "disable-compression must be true or false"},
         {HEAD "clusters: [{name: k, cluster: {server: 'https://h', certificate-authority-data: '!'}}]",
          "certificate-authority-data is not base64"},
         {HEAD "clusters: [{name: k, cluster: {server: 'https://h', certificate-authority-data: aGVsbG8=}}]",
@@ -163,7 +165,8 @@ static void test_all_fields(void **state)
     put_file("a",
              "contexts:\n- {name: other, context: {cluster: x}}\n- name: c\n  context: {cluster: k, user: u, "
              "namespace: n}\nclusters:\n- name: k\n  cluster:\n    server: https://h:6443/prefix/\n"
-             "    tls-server-name: api\n    proxy-url: socks5://p:1\n    certificate-authority-data: |\n"
+             "    tls-server-name: api\n    proxy-url: socks5://p:1\n    disable-compression: true\n    "
+             "certificate-authority-data: |\n"
              "      LS0tLS1C\n      RUdJTiBYLS0tLS0=\nusers:\n- name: u\n  user:\n    token: secret\n"
              "    tokenFile: token\n    client-certificate-data: LS0tLS1CRUdJTiBYLS0tLS0=\n"
              "    client-certificate: absent-but-data-win\n    client-key: pki/key.pem\n    exec: ~\n");
@@ -184,6 +187,7 @@ static void test_all_fields(void **state)
     assert_string_equal(config.cert_pem, "-----BEGIN X-----");
     assert_string_equal(config.key_file, key);
     assert_false(config.insecure_skip_verify);
+    assert_true(config.disable_compression);
     kube_config_done(&config);
 }
 
@@ -202,6 +206,7 @@ static void test_first_file_wins(void **state)
     assert_int_equal(kube_config_load(&source, &config, &err), 0);
     assert_string_equal(config.server, "https://first");
     assert_null(config.proxy_url);
+    assert_false(config.disable_compression);
     assert_null(config.namespace);
     kube_config_done(&config);
     env.kubeconfig = "/nowhere/a:/nowhere/b";
