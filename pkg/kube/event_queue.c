@@ -117,7 +117,7 @@ static int send_once(struct event_queue *queue, const struct item *item, const s
         .timeout_ms = CALL_TIMEOUT_MS,
         .stop = &queue->stop,
     };
-    heartbeat_promise(queue->heartbeat, CALL_TIMEOUT_MS + RETRY_MAX_MS);
+    heartbeat_promise(queue->heartbeat, CALL_TIMEOUT_MS);
     return kube_perform(queue->client, &request, NULL, err);
 }
 
@@ -135,6 +135,7 @@ static int send_event(struct event_queue *queue, const struct item *item, struct
         }
         bool may_pass = err->kind == ERROR_UNAVAILABLE || err->kind == ERROR_THROTTLED;
         int64_t wait_ms = event_get_retry_ms(err->retry_after_ms, item->wall_ms);
+        heartbeat_promise(queue->heartbeat, wait_ms);
         if (!may_pass || tries >= MAX_TRIES || stop_wait(&queue->stop, wait_ms))
             return -1;
     }

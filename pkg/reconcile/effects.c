@@ -283,9 +283,5 @@ int effect_run(struct pass *pass, struct error *err)
         [PLAN_TERMINATE] = effect_terminate,
         [PLAN_ATTEST] = attest,
     };
-    bool is_change = pass->plan.action != PLAN_NONE && pass->plan.action != PLAN_LOOK_UP &&
-                     pass->plan.action != PLAN_PREFLIGHT && pass->plan.action != PLAN_ATTEST;
-    if (is_change && pass->options->config->read_only)
-        return 0;
     return effects[pass->plan.action](pass, err);
 }

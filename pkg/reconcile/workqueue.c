@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BACK_OFF_BASE_MS = 5, BACK_OFF_MAX_MS = 1000 * 1000, AGEING_MS = 1000 };
+enum { BACK_OFF_BASE_MS = 5, BACK_OFF_MAX_MS = 1000 * 1000, AGEING_MS = 100 * 1000 };
 
 struct entry {
     struct entry *next; /* in the ready list */

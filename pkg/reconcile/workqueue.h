@@ -4,9 +4,10 @@
  * worker has it is only marked, and is queued again when the worker is done; so no key is ever with two
  * workers, and any number of events become one pass. A key can wait for a time; the earliest wish wins. Two
  * classes: urgent (a user's change) before background (resync, first list), and a background key that waited
- * a second per class step is served as if it were urgent, so that neither starves. Threads: every call from
- * any; workqueue_get() blocks. Ownership: keys are copied in; _get returns a copy that the caller frees after
- * workqueue_done().   Limits: memory.   Errors: cannot fail. */
+ * 100 s is served as if it were urgent, so that neither starves (controller-runtime has the two 100 apart,
+ * and a key ages by one a second). Threads: every call from any; workqueue_get() blocks. Ownership: keys are
+ * copied in; _get returns a copy that the caller frees after workqueue_done().   Limits: memory.   Errors:
+ * cannot fail. */
 #ifndef TEE_RECONCILE_WORKQUEUE_H
 #define TEE_RECONCILE_WORKQUEUE_H
 

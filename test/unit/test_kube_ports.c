@@ -13,7 +13,7 @@
 #include "fake_api.h"
 #include "trace.h"
 
-#define OBJECT                                                                                               \
+#define DECODED                                                                                              \
     "{\"metadata\":{\"namespace\":\"ns\",\"name\":\"a\",\"uid\":\"u\",\"resourceVersion\":\"5\","            \
     "\"finalizers\":[\"x\",\"tee.dev/instance\"]},\"spec\":{\"image\":\"a\"}}"
 
@@ -30,7 +30,7 @@ static struct fake_reply answer(void *ctx, const char *request)
     struct server *server = ctx;
     if (strncmp(request, "PATCH ", 6) == 0)
         return (struct fake_reply){.status = 200,
-                                   .body = mem_strdup(OBJECT),
+                                   .body = mem_strdup(DECODED),
                                    .how = atomic_load(&server->hangs) ? FAKE_HANG : FAKE_WHOLE};
     const char *spec = strstr(request, "\"spec\":");
     if (!server->grants_leases)
@@ -83,7 +83,7 @@ static void bed_init(struct bed *bed, bool grants_leases)
     assert_int_equal(leader_start(&leader, &controller->leader, &err), 0);
     controller->ports.ctx = controller;
     kube_ports_fill(controller);
-    assert_int_equal(teedeployment_decode(OBJECT, sizeof(OBJECT) - 1, &bed->object, &err), 0);
+    assert_int_equal(teedeployment_decode(DECODED, sizeof(DECODED) - 1, &bed->object, &err), 0);
 }
 
 static void bed_done(struct bed *bed)

@@ -125,10 +125,10 @@ static void test_classes(void **state)
     expect_and_finish(queue, "edit-1");
     expect_and_finish(queue, "edit-2");
     expect_and_finish(queue, "resync-2");
-    now_ms = 2000; /* exactly a second older: not yet */
+    now_ms = 1000 + 100 * 1000; /* exactly 100 s older: not yet */
     workqueue_add(queue, "edit-3", WORK_URGENT);
     expect_and_finish(queue, "edit-3");
-    now_ms = 2001;
+    now_ms++;
     workqueue_add(queue, "edit-4", WORK_URGENT);
     expect_and_finish(queue, "resync-1");
     expect_and_finish(queue, "resync-3");
