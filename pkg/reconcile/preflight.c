@@ -295,8 +295,10 @@ static const char *denied_text(const struct preflight_subject *subject, const st
             field(subject, "spec.instance.iamInstanceProfile",
                   subject->written->instance.iam_instance_profile != NULL),
             text);
-    return arena_printf(subject->arena,
-                        "%s; allow it in the IAM policy of this controller; it is tried again", text);
+    if (strcmp(err->reason, "UnauthorizedOperation") == 0 || strcmp(err->reason, "AccessDenied") == 0)
+        return arena_printf(subject->arena,
+                            "%s; allow it in the IAM policy of this controller; it is tried again", text);
+    return arena_printf(subject->arena, "%s; it is tried again", text);
 }
 
 void preflight_judge_dry_run(const struct preflight_subject *subject, const struct error *err,
