@@ -138,9 +138,8 @@ void inventory_loop_promise(struct controller *controller);
 /* orphan_sweep.c: after a complete look at EC2. */
 void orphan_sweep_run(struct controller *controller);
 
-/* unreadable.c: one thing of a watch or list that is no object to us; the text may be cut. True: it was found
- * out which one. */
-bool unreadable_take(struct controller *controller, enum watch_event_type type, struct json_span object,
-                     const char *why);
+/* unreadable.c: one thing of a watch or list that is no object to us. identity: NULL if it has no name. */
+void unreadable_take(struct controller *controller, enum watch_event_type type,
+                     const struct object_identity *identity, size_t len, const char *why);
 
 #endif

@@ -180,14 +180,16 @@ static const char *const event_names[] = {
 /* An object that does not decode is skipped: it must not keep the others from being served. One that is as it
  * was, as most are in a list that is not the first, does not stand before a user's edit: its key has its
  * timer or is looked at again within minutes anyway. */
-static void take_object(void *ctx, enum watch_event_type type, const char *json, size_t len)
+static bool take_object(void *ctx, enum watch_event_type type, const char *json, size_t len)
 {
     struct controller *controller = controller_of(ctx);
     CLEANUP(teedeployment_unrefp) struct teedeployment *object = NULL;
     struct error err = {0};
     if (teedeployment_decode(json, len, &object, &err) < 0) {
-        unreadable_take(controller, type, (struct json_span){json, len}, err.text);
-        return;
+        struct object_identity identity;
+        bool is_known = object_identity_find((struct json_span){json, len}, &identity);
+        unreadable_take(controller, type, is_known ? &identity : NULL, len, err.text);
+        return is_known;
     }
     record(controller, event_names[type], object->key, NULL);
     bool is_listing = !store_is_complete(controller->store);
@@ -196,15 +198,17 @@ static void take_object(void *ctx, enum watch_event_type type, const char *json,
     if (type == WATCH_DELETED)
         store_remove(controller->store, object->key);
     else if (!store_put(controller->store, object))
-        return;
+        return true;
     workqueue_add(controller->queue, object->key, is_listing ? WORK_BACKGROUND : WORK_URGENT);
+    return true;
 }
 
-static bool take_oversized(void *ctx, enum watch_event_type type, const char *beginning, size_t len)
+static void take_oversized(void *ctx, enum watch_event_type type, const struct object_identity *identity,
+                           size_t len)
 {
     char why[64];
     snprintf(why, sizeof(why), "it is larger than %d bytes", SCAN_MAX_ITEM_BYTES);
-    return unreadable_take(controller_of(ctx), type, (struct json_span){beginning, len}, why);
+    unreadable_take(controller_of(ctx), type, identity, len, why);
 }
 
 static void take_gone(void *ctx, const char *key)

@@ -4,7 +4,6 @@
 #include "controller.h"
 
 #include "api/teedeployment.h"
-#include "kube/object_identity.h"
 
 #include <stdio.h>
 
@@ -26,25 +25,22 @@ static void emit(struct controller *controller, const struct object_identity *id
     event_queue_emit(controller->events, &event);
 }
 
-bool unreadable_take(struct controller *controller, enum watch_event_type type, struct json_span object,
-                     const char *why)
+void unreadable_take(struct controller *controller, enum watch_event_type type,
+                     const struct object_identity *identity, size_t len, const char *why)
 {
-    struct object_identity identity;
-    bool is_known = object_identity_find(object, &identity);
-    const char *key = is_known ? identity.key : NULL;
-    flight_record(controller->flight,
-                  &(struct flight_note){
-                      .part = FLIGHT_WATCH, .what = "skipped", .key = key, .value = (int64_t)object.len});
-    if (is_known && type == WATCH_DELETED) {
+    const char *key = identity ? identity->key : NULL;
+    flight_record(
+        controller->flight,
+        &(struct flight_note){.part = FLIGHT_WATCH, .what = "skipped", .key = key, .value = (int64_t)len});
+    if (identity && type == WATCH_DELETED) {
         store_remove(controller->store, key);
         workqueue_add(controller->queue, key, WORK_URGENT);
-        return true;
+        return;
     }
     telemetry_count_unreadable(controller);
     log_error(&logger, "Object was skipped", OBJECT(TEE_KIND, key), STR("error", why));
-    if (!is_known)
-        return false;
+    if (!identity)
+        return;
     store_keep(controller->store, key);
-    emit(controller, &identity, why);
-    return true;
+    emit(controller, identity, why);
 }

@@ -10,10 +10,55 @@ enum section { SECTION_OTHER, SECTION_METADATA, SECTION_ITEMS };
 /* Of an item. */
 enum boundary { BOUNDARY_NONE, BOUNDARY_BEGIN, BOUNDARY_END };
 
+static void sink_init(struct scan_sink *sink, scan_emit *emit, void *ctx)
+{
+    *sink = (struct scan_sink){.emit = emit, .ctx = ctx};
+    buf_init(&sink->kept, SCAN_MAX_ITEM_BYTES);
+}
+
+static int sink_skip(struct scan_sink *sink, const char *part, size_t len, struct error *err)
+{
+    return sink->oversized && len > 0 ? sink->oversized(sink->ctx, part, len, err) : 0;
+}
+
+/* Keeps the part of the present item or line that lies in this chunk. */
+static int sink_keep(struct scan_sink *sink, const char *part, size_t len, struct error *err)
+{
+    if (!sink->is_too_large) {
+        if (buf_append(&sink->kept, part, len) == 0)
+            return 0;
+        sink->is_too_large = true;
+        sink->oversized_count++;
+        int result = sink_skip(sink, buf_text(&sink->kept), sink->kept.len, err);
+        buf_done(&sink->kept);
+        if (result < 0)
+            return -1;
+    }
+    return sink_skip(sink, part, len, err);
+}
+
+static int sink_end(struct scan_sink *sink, const char *part, size_t len, struct error *err)
+{
+    bool is_in_one_chunk = sink->kept.len == 0 && !sink->is_too_large && len <= sink->kept.max;
+    int result = 0;
+    if (!is_in_one_chunk && sink_keep(sink, part, len, err) < 0)
+        return -1;
+    if (!sink->is_too_large) {
+        sink->count++;
+        result = is_in_one_chunk ? sink->emit(sink->ctx, part, len, err)
+                                 : sink->emit(sink->ctx, sink->kept.data, sink->kept.len, err);
+    } else if (sink->oversized) {
+        result = sink->oversized(sink->ctx, "", 0, err);
+    }
+    sink->is_too_large = false;
+    buf_reset(&sink->kept);
+    return result;
+}
+
 void list_scan_init(struct list_scan *scan, scan_emit *emit, void *ctx)
 {
-    *scan = (struct list_scan){.emit = emit, .ctx = ctx};
-    buf_init(&scan->item, SCAN_MAX_ITEM_BYTES);
+    *scan = (struct list_scan){0};
+    sink_init(&scan->sink, emit, ctx);
     buf_init(&scan->key, MAX_KEY_BYTES);
     buf_init(&scan->resource_version, MAX_KEY_BYTES);
     buf_init(&scan->continue_token, MAX_TOKEN_BYTES);
@@ -21,7 +66,7 @@ void list_scan_init(struct list_scan *scan, scan_emit *emit, void *ctx)
 
 void list_scan_done(struct list_scan *scan)
 {
-    buf_done(&scan->item);
+    buf_done(&scan->sink.kept);
     buf_done(&scan->key);
     buf_done(&scan->resource_version);
     buf_done(&scan->continue_token);
@@ -94,10 +139,8 @@ static void on_colon(struct list_scan *scan)
 static enum boundary on_open(struct list_scan *scan, char c)
 {
     bool begins = scan->depth == 2 && scan->in_items && c == '{';
-    if (begins) {
+    if (begins)
         scan->in_item = true;
-        scan->item_too_large = false;
-    }
     if (scan->depth == 1 && scan->section == SECTION_ITEMS && c == '[')
         scan->in_items = true;
     scan->depth++;
@@ -105,53 +148,14 @@ static enum boundary on_open(struct list_scan *scan, char c)
     return begins ? BOUNDARY_BEGIN : BOUNDARY_NONE;
 }
 
-/* As much as there is room for, so that what is handed out begins where the item does. */
-static int hand_out_beginning(scan_emit *oversized, void *ctx, struct buf *kept, struct json_span part,
-                              struct error *err)
-{
-    size_t room = SCAN_MAX_ITEM_BYTES - kept->len;
-    if (!oversized)
-        return 0;
-    kept->failed = false;
-    buf_append(kept, part.text, part.len < room ? part.len : room);
-    return oversized(ctx, buf_text(kept), kept->len, err);
-}
-
-/* Keeps the part of the present item that lies in this chunk. */
-static int keep_part(struct list_scan *scan, const char *part, size_t len, struct error *err)
-{
-    if (scan->item_too_large || buf_append(&scan->item, part, len) == 0)
-        return 0;
-    scan->item_too_large = true;
-    scan->oversized_count++;
-    int result =
-        hand_out_beginning(scan->oversized, scan->ctx, &scan->item, (struct json_span){part, len}, err);
-    buf_done(&scan->item);
-    return result;
-}
-
-static int end_item(struct list_scan *scan, const char *part, size_t len, struct error *err)
-{
-    scan->in_item = false;
-    if ((scan->item.len > 0 || len > SCAN_MAX_ITEM_BYTES) && keep_part(scan, part, len, err) < 0)
-        return -1;
-    if (scan->item_too_large) {
-        buf_reset(&scan->item);
-        return 0;
-    }
-    scan->item_count++;
-    int result = scan->item.len > 0 ? scan->emit(scan->ctx, scan->item.data, scan->item.len, err)
-                                    : scan->emit(scan->ctx, part, len, err);
-    buf_reset(&scan->item);
-    return result;
-}
-
 static enum boundary on_close(struct list_scan *scan)
 {
     scan->depth--;
     scan->after_colon = false;
-    if (scan->in_item && scan->depth == 2)
+    if (scan->in_item && scan->depth == 2) {
+        scan->in_item = false;
         return BOUNDARY_END;
+    }
     if (scan->depth == 1)
         scan->in_items = false;
     if (scan->depth == 0)
@@ -208,12 +212,12 @@ int list_scan_feed(struct list_scan *scan, const char *data, size_t len, struct 
         if (boundary == BOUNDARY_BEGIN)
             item_start = at;
         at++;
-        if (boundary == BOUNDARY_END && end_item(scan, data + item_start, at - item_start, err) < 0)
+        if (boundary == BOUNDARY_END && sink_end(&scan->sink, data + item_start, at - item_start, err) < 0)
             return -1;
         if (boundary == BOUNDARY_END)
             item_start = at;
     }
-    return scan->in_item ? keep_part(scan, data + item_start, len - item_start, err) : 0;
+    return scan->in_item ? sink_keep(&scan->sink, data + item_start, len - item_start, err) : 0;
 }
 
 int list_scan_finish(const struct list_scan *scan, struct error *err)
@@ -228,43 +232,27 @@ int list_scan_finish(const struct list_scan *scan, struct error *err)
 
 void line_scan_init(struct line_scan *scan, scan_emit *emit, void *ctx)
 {
-    *scan = (struct line_scan){.emit = emit, .ctx = ctx};
-    buf_init(&scan->line, SCAN_MAX_ITEM_BYTES);
+    sink_init(&scan->sink, emit, ctx);
 }
 
 void line_scan_done(struct line_scan *scan)
 {
-    buf_done(&scan->line);
+    buf_done(&scan->sink.kept);
 }
 
-static int keep_line_part(struct line_scan *scan, const char *part, size_t len, struct error *err)
+static bool is_blank(const struct scan_sink *sink, const char *part, size_t len)
 {
-    if (scan->too_large || buf_append(&scan->line, part, len) == 0)
-        return 0;
-    scan->too_large = true;
-    scan->oversized_count++;
-    int result =
-        hand_out_beginning(scan->oversized, scan->ctx, &scan->line, (struct json_span){part, len}, err);
-    buf_done(&scan->line);
-    return result;
+    size_t whole_len = sink->kept.len + len;
+    const char *first = sink->kept.len > 0 ? sink->kept.data : part;
+    return !sink->is_too_large && (whole_len == 0 || (whole_len == 1 && *first == '\r'));
 }
 
 static int end_line(struct line_scan *scan, const char *part, size_t len, struct error *err)
 {
-    if (scan->line.len > 0 || len > SCAN_MAX_ITEM_BYTES || scan->too_large) {
-        if (keep_line_part(scan, part, len, err) < 0)
-            return -1;
-        part = scan->line.data;
-        len = scan->line.len;
-    }
-    int result = 0;
-    if (!scan->too_large && len > 0 && !(len == 1 && *part == '\r')) {
-        scan->line_count++;
-        result = scan->emit(scan->ctx, part, len, err);
-    }
-    scan->too_large = false;
-    buf_reset(&scan->line);
-    return result;
+    if (!is_blank(&scan->sink, part, len))
+        return sink_end(&scan->sink, part, len, err);
+    buf_reset(&scan->sink.kept);
+    return 0;
 }
 
 int line_scan_feed(struct line_scan *scan, const char *data, size_t len, struct error *err)
@@ -272,7 +260,7 @@ int line_scan_feed(struct line_scan *scan, const char *data, size_t len, struct 
     while (len > 0) {
         const char *end = memchr(data, '\n', len);
         if (!end)
-            return keep_line_part(scan, data, len, err);
+            return sink_keep(&scan->sink, data, len, err);
         if (end_line(scan, data, (size_t)(end - data), err) < 0)
             return -1;
         len -= (size_t)(end - data) + 1;
@@ -343,15 +331,7 @@ static struct json_span trim(struct json_span span)
     return span;
 }
 
-/* The value between `start` and `end`; `end` is 0 if it does not end. */
-static struct json_span cut_value(struct json_span in, size_t start, size_t end, bool may_be_cut)
-{
-    if (end == 0 && (!may_be_cut || start >= in.len))
-        return (struct json_span){0};
-    return trim((struct json_span){in.text + start, (end == 0 ? in.len : end) - start});
-}
-
-static struct json_span find_member(struct json_span in, const char *key, bool may_be_cut)
+static struct json_span find_member(struct json_span in, const char *key)
 {
     size_t at = skip_space(in, 0);
     if (!in.text || at >= in.len || in.text[at] != '{')
@@ -364,10 +344,10 @@ static struct json_span find_member(struct json_span in, const char *key, bool m
             break;
         size_t value = skip_space(in, colon + 1);
         size_t end = skip_value(in, value);
-        if (json_span_is((struct json_span){in.text + at, key_end - at}, key))
-            return cut_value(in, value, end, may_be_cut);
         if (end == 0)
             break;
+        if (json_span_is((struct json_span){in.text + at, key_end - at}, key))
+            return trim((struct json_span){in.text + value, end - value});
         at = skip_space(in, end);
         if (at >= in.len || in.text[at] != ',')
             break;
@@ -379,14 +359,7 @@ static struct json_span find_member(struct json_span in, const char *key, bool m
 struct json_span json_find(struct json_span in, const char *const *keys)
 {
     for (; *keys && in.text; keys++)
-        in = find_member(in, *keys, false);
-    return in;
-}
-
-struct json_span json_find_open(struct json_span in, const char *const *keys)
-{
-    for (; *keys && in.text; keys++)
-        in = find_member(in, *keys, true);
+        in = find_member(in, *keys);
     return in;
 }
 

@@ -4,10 +4,10 @@
  * "items" as one span of text, and keeps metadata.resourceVersion and metadata.continue; memory holds one
  * item. A line_scan is fed a watch stream and hands out each line. json_find() looks a member up in a text by
  * a path of keys. The scanners follow strings and brackets only: whether an item is valid JSON is for its
- * decoder to say. An item or line past the ceiling is counted and skipped, and its beginning handed out if
- * somebody wants it; nothing else is lost. Threads:
- * none.   Ownership: spans are borrowed for the callback.   Limits: 2 MiB an item or line, 16 KiB a continue
- * token.   Errors: ERROR_INVALID (MalformedList), and what a callback reports. */
+ * decoder to say. An item or line past the ceiling is counted and not handed out as one; who wants to know
+ * what it was gets it in the pieces that it came in. Nothing else is lost. Threads: none.   Ownership: spans
+ * are borrowed for the callback.   Limits: 2 MiB an item or line, 16 KiB a continue token.   Errors:
+ * ERROR_INVALID (MalformedList), and what a callback reports. */
 #ifndef TEE_KUBE_JSON_SCAN_H
 #define TEE_KUBE_JSON_SCAN_H
 
@@ -24,20 +24,26 @@ enum { SCAN_MAX_ITEM_BYTES = 2 * 1024 * 1024 };
 /* -1 (err filled) ends the scan. */
 typedef int scan_emit(void *ctx, const char *text, size_t len, struct error *err);
 
-struct list_scan {
+/* Where items or lines go. */
+struct scan_sink {
     scan_emit *emit;
-    scan_emit *oversized; /* gets the beginning of what is skipped; NULL: nobody */
+    scan_emit *oversized; /* pieces of one that is too large, and an empty one at its end; NULL: nobody */
     void *ctx;
-    struct buf item;             /* the part of the present item that came in earlier chunks */
+    struct buf kept; /* the part of the present one that came in earlier chunks */
+    bool is_too_large;
+    int64_t count;
+    int64_t oversized_count;
+};
+
+struct list_scan {
+    struct scan_sink sink;
     struct buf key;              /* the last key read where keys matter */
     struct buf resource_version; /* raw text between the quotes */
     struct buf continue_token;
     struct buf *string; /* where the string being read goes, or NULL */
     int depth;
     int section; /* of the top object: which member we are in */
-    bool in_string, escaped, after_colon, in_items, in_item, item_too_large, done;
-    int64_t item_count;
-    int64_t oversized_count;
+    bool in_string, escaped, after_colon, in_items, in_item, done;
 };
 
 void list_scan_init(struct list_scan *scan, scan_emit *emit, void *ctx);
@@ -47,13 +53,7 @@ MUST_CHECK int list_scan_feed(struct list_scan *scan, const char *data, size_t l
 MUST_CHECK int list_scan_finish(const struct list_scan *scan, struct error *err);
 
 struct line_scan {
-    scan_emit *emit;
-    scan_emit *oversized; /* as above */
-    void *ctx;
-    struct buf line;
-    bool too_large;
-    int64_t line_count;
-    int64_t oversized_count;
+    struct scan_sink sink;
 };
 
 void line_scan_init(struct line_scan *scan, scan_emit *emit, void *ctx);
@@ -67,8 +67,6 @@ struct json_span {
 
 /* keys is NULL-terminated; the value with white space around it removed. */
 struct json_span json_find(struct json_span in, const char *const *keys);
-/* The same in a text that may be cut: a value that does not end reaches to the end of the text. */
-struct json_span json_find_open(struct json_span in, const char *const *keys);
 /* Is it the string `text`? Strings with escapes equal nothing. */
 bool json_span_is(struct json_span span, const char *text);
 /* Copies a string that has no escapes and fits; else -1 and "". */

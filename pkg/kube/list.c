@@ -28,7 +28,7 @@ static int fetch_page(struct kube_client *client, const char *path, struct stop 
                                          .stop = stop};
     if (kube_perform(client, &request, NULL, err) < 0 || list_scan_finish(scan, err) < 0)
         return -1;
-    if (scan->oversized_count > 0)
+    if (scan->sink.oversized_count > 0)
         return error_set(err, ERROR_UNAVAILABLE, "TooLarge", "the list has an object of more than %d bytes",
                          SCAN_MAX_ITEM_BYTES);
     return 0;

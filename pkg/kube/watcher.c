@@ -28,8 +28,9 @@ struct watcher {
     struct heartbeat *heartbeat;
     struct line_scan lines;
     struct list_scan list;
-    bool is_list_complete; /* of the present list, all pages */
-    bool has_ended;        /* the stream brought an ERROR event or nonsense and is to be closed */
+    struct identity_scan skipped; /* of what is too large for the scanners to keep */
+    bool is_list_complete;        /* of the present list, all pages */
+    bool has_ended;               /* the stream brought an ERROR event or nonsense and is to be closed */
     atomic_int_least64_t list_count, watch_count, event_count, failure_count, oversized_count;
 };
 
@@ -60,12 +61,30 @@ static void report_failure(struct watcher *watcher, const struct kube_status *st
     watch_on_failure(&watcher->watch, now_mono_ms(), status);
 }
 
+static void hand_on(struct watcher *watcher, enum watch_event_type type, struct json_span object)
+{
+    const struct watcher_owner *owner = &watcher->options.owner;
+    if (!owner->object(owner->ctx, type, object.text, object.len))
+        watcher->is_list_complete = false; /* if this is a list */
+}
+
+static void end_skipped(struct watcher *watcher, enum watch_event_type type)
+{
+    const struct watcher_owner *owner = &watcher->options.owner;
+    struct object_identity identity;
+    bool is_known = identity_scan_finish(&watcher->skipped, &identity);
+    owner->oversized(owner->ctx, type, is_known ? &identity : NULL, watcher->skipped.len);
+    if (!is_known)
+        watcher->is_list_complete = false;
+    identity_scan_init(&watcher->skipped, watcher->skipped.is_event);
+}
+
 static int on_item(void *ctx, const char *text, size_t len, struct error *err)
 {
     struct watcher *watcher = ctx;
     (void)err;
     atomic_fetch_add(&watcher->event_count, 1);
-    watcher->options.owner.object(watcher->options.owner.ctx, WATCH_ADDED, text, len);
+    hand_on(watcher, WATCH_ADDED, (struct json_span){text, len});
     return 0;
 }
 
@@ -73,8 +92,10 @@ static int on_oversized_item(void *ctx, const char *text, size_t len, struct err
 {
     struct watcher *watcher = ctx;
     (void)err;
-    if (!watcher->options.owner.oversized(watcher->options.owner.ctx, WATCH_ADDED, text, len))
-        watcher->is_list_complete = false;
+    if (len > 0)
+        identity_scan_feed(&watcher->skipped, text, len);
+    else
+        end_skipped(watcher, WATCH_ADDED);
     return 0;
 }
 
@@ -124,11 +145,12 @@ static void run_page(struct watcher *watcher, const char *path)
     struct kube_status status = {0};
     struct error err = {0};
     list_scan_init(&watcher->list, on_item, watcher);
-    watcher->list.oversized = on_oversized_item;
+    watcher->list.sink.oversized = on_oversized_item;
+    identity_scan_init(&watcher->skipped, false);
     if (request_page(watcher, path, &status, &err) < 0) {
         report_failure(watcher, &status, &err);
     } else {
-        atomic_fetch_add(&watcher->oversized_count, watcher->list.oversized_count);
+        atomic_fetch_add(&watcher->oversized_count, watcher->list.sink.oversized_count);
         watch_on_page(&watcher->watch, buf_text(&watcher->list.resource_version),
                       buf_text(&watcher->list.continue_token));
         if (watcher->watch.state == WATCH_LISTED) {
@@ -161,20 +183,19 @@ static int on_line(void *ctx, const char *text, size_t len, struct error *err)
     else if (event.type == WATCH_BOOKMARK)
         owner->bookmark(owner->ctx, watcher->watch.resource_version);
     else
-        owner->object(owner->ctx, event.type, event.object.text, event.object.len);
+        hand_on(watcher, event.type, event.object);
     return 0;
 }
 
 static int on_oversized_line(void *ctx, const char *text, size_t len, struct error *err)
 {
     struct watcher *watcher = ctx;
-    const struct watcher_owner *owner = &watcher->options.owner;
-    struct json_span line = {text, len};
-    struct json_span object = json_find_open(line, (const char *[]){"object", NULL});
-    bool is_deleted = json_span_is(json_find_open(line, (const char *[]){"type", NULL}), "DELETED");
+    bool is_deleted = strcmp(watcher->skipped.type, "DELETED") == 0;
     (void)err;
-    if (!owner->oversized(owner->ctx, is_deleted ? WATCH_DELETED : WATCH_MODIFIED, object.text, object.len))
-        watcher->is_list_complete = false; /* if this is a list */
+    if (len > 0)
+        identity_scan_feed(&watcher->skipped, text, len);
+    else
+        end_skipped(watcher, is_deleted ? WATCH_DELETED : WATCH_MODIFIED);
     return 0;
 }
 
@@ -200,7 +221,7 @@ static void end_stream(struct watcher *watcher, int64_t start_ms, const struct k
     } else if (err->kind != ERROR_NONE) {
         report_failure(watcher, status, err);
     } else {
-        watch_on_end(&watcher->watch, now_ms, now_ms - start_ms, watcher->lines.line_count);
+        watch_on_end(&watcher->watch, now_ms, now_ms - start_ms, watcher->lines.sink.count);
     }
 }
 
@@ -225,10 +246,11 @@ static void run_stream(struct watcher *watcher, const char *path, int64_t timeou
     atomic_fetch_add(&watcher->watch_count, 1);
     watcher->has_ended = false;
     line_scan_init(&watcher->lines, on_line, watcher);
-    watcher->lines.oversized = on_oversized_line;
+    watcher->lines.sink.oversized = on_oversized_line;
+    identity_scan_init(&watcher->skipped, true);
     if (kube_perform(watcher->options.client, &request, NULL, &err) == 0)
         error_clear(&err);
-    atomic_fetch_add(&watcher->oversized_count, watcher->lines.oversized_count);
+    atomic_fetch_add(&watcher->oversized_count, watcher->lines.sink.oversized_count);
     end_stream(watcher, start_ms, &status, &err);
     line_scan_done(&watcher->lines);
 }

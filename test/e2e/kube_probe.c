@@ -116,22 +116,23 @@ static void on_begin(void *ctx)
     trace_add(ctx, "begin");
 }
 
-static void on_object(void *ctx, enum watch_event_type type, const char *json, size_t len)
+static bool on_object(void *ctx, enum watch_event_type type, const char *json, size_t len)
 {
     static const char marks[] = {[WATCH_ADDED] = '+', [WATCH_MODIFIED] = '~', [WATCH_DELETED] = '-'};
     struct json_span in = {json, len};
     char name[64];
     json_span_copy(json_find(in, (const char *[]){"metadata", "name", NULL}), name, sizeof(name));
     trace_add(ctx, "%c%s", marks[type], name);
+    return true;
 }
 
-static bool on_oversized(void *ctx, enum watch_event_type type, const char *beginning, size_t len)
+static void on_oversized(void *ctx, enum watch_event_type type, const struct object_identity *identity,
+                         size_t len)
 {
     (void)type;
-    (void)beginning;
+    (void)identity;
     (void)len;
     trace_add(ctx, "oversized");
-    return false;
 }
 
 static void on_end(void *ctx, const char *resource_version, bool is_complete)

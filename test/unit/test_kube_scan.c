@@ -83,49 +83,68 @@ static void test_lists(void **state)
     }
 }
 
+/* What is whole is counted; what is too large is put together again from its pieces, until the empty one. */
+struct taken {
+    int whole_count;
+    int end_count;
+    struct buf skipped;
+};
+
 static int count_piece(void *ctx, const char *text, size_t len, struct error *err)
 {
     (void)text;
     (void)len;
     (void)err;
-    ++*(int *)ctx;
+    ((struct taken *)ctx)->whole_count++;
     return 0;
 }
 
-/* The beginning of what is skipped comes as such and is as long as may be. */
-static int check_beginning(void *ctx, const char *text, size_t len, struct error *err)
+static int take_skipped(void *ctx, const char *text, size_t len, struct error *err)
 {
+    struct taken *taken = ctx;
     (void)err;
-    assert_int_equal(len, SCAN_MAX_ITEM_BYTES);
-    assert_memory_equal(text, "{\"b\":\"xxx", 9);
-    *(int *)ctx += 100;
-    return 0;
+    taken->end_count += len == 0;
+    return buf_append(&taken->skipped, text, len);
+}
+
+static void expect_taken(struct taken *taken, int whole_count, const char *skipped, size_t skipped_len)
+{
+    assert_int_equal(taken->whole_count, whole_count);
+    assert_int_equal(taken->end_count, 1);
+    assert_int_equal(taken->skipped.len, skipped_len);
+    assert_memory_equal(taken->skipped.data, skipped, skipped_len);
+    buf_done(&taken->skipped);
 }
 
 static void test_one_huge_item_costs_no_other(void **state)
 {
     (void)state;
+    static const size_t chunks[] = {4096, 1 << 20, 8 << 20};
     CLEANUP(freep) char *filler = mem_alloc(SCAN_MAX_ITEM_BYTES);
     memset(filler, 'x', SCAN_MAX_ITEM_BYTES);
     CLEANUP(buf_done) struct buf text;
     buf_init(&text, 3 * SCAN_MAX_ITEM_BYTES);
-    buf_puts(&text, "{\"items\":[{\"a\":1},{\"b\":\"");
+    buf_puts(&text, "{\"items\":[{\"a\":1},");
+    size_t start = text.len;
+    buf_puts(&text, "{\"b\":\"");
     buf_append(&text, filler, SCAN_MAX_ITEM_BYTES);
-    buf_puts(&text, "\"},{\"c\":1}],\"metadata\":{\"resourceVersion\":\"4\"}}");
-    static const size_t chunks[] = {4096, 1 << 20, 8 << 20};
+    buf_puts(&text, "\"}");
+    size_t end = text.len;
+    buf_puts(&text, ",{\"c\":1}],\"metadata\":{\"resourceVersion\":\"4\"}}");
     for (size_t i = 0; i < ARRAY_LEN(chunks); i++) {
-        int count = 0;
+        struct taken taken = {0};
+        buf_init(&taken.skipped, 2 * SCAN_MAX_ITEM_BYTES);
         CLEANUP(list_scan_done) struct list_scan scan;
-        list_scan_init(&scan, count_piece, &count);
-        scan.oversized = check_beginning;
+        list_scan_init(&scan, count_piece, &taken);
+        scan.sink.oversized = take_skipped;
         struct error err = {0};
         for (size_t at = 0; at < text.len; at += chunks[i]) {
             size_t size = text.len - at < chunks[i] ? text.len - at : chunks[i];
             assert_int_equal(list_scan_feed(&scan, text.data + at, size, &err), 0);
         }
         assert_int_equal(list_scan_finish(&scan, &err), 0);
-        assert_int_equal(count, 102);
-        assert_int_equal(scan.oversized_count, 1);
+        expect_taken(&taken, 2, text.data + start, end - start);
+        assert_int_equal(scan.sink.oversized_count, 1);
         assert_string_equal(buf_text(&scan.resource_version), "4");
     }
 }
@@ -159,25 +178,28 @@ static void test_lines(void **state)
             assert_int_equal(line_scan_feed(&scan, copy, size, &err), 0);
         }
         assert_string_equal(buf_text(&out), "{\"a\":1}|{\"b\":2}\r|");
-        assert_int_equal(scan.line_count, 2);
+        assert_int_equal(scan.sink.count, 2);
     }
 }
 
 static void test_huge_line_is_skipped(void **state)
 {
     (void)state;
-    CLEANUP(freep) char *filler = mem_alloc(SCAN_MAX_ITEM_BYTES + 1);
-    memset(filler, 'x', SCAN_MAX_ITEM_BYTES + 1);
-    int count = 0;
+    size_t len = 2 * SCAN_MAX_ITEM_BYTES + 1;
+    CLEANUP(freep) char *filler = mem_alloc(len);
+    memset(filler, 'x', len);
+    struct taken taken = {0};
+    buf_init(&taken.skipped, 2 * len);
     CLEANUP(line_scan_done) struct line_scan scan;
-    line_scan_init(&scan, count_piece, &count);
+    line_scan_init(&scan, count_piece, &taken);
+    scan.sink.oversized = take_skipped;
     struct error err = {0};
     assert_int_equal(line_scan_feed(&scan, "a\n", 2, &err), 0);
     assert_int_equal(line_scan_feed(&scan, filler, SCAN_MAX_ITEM_BYTES + 1, &err), 0);
     assert_int_equal(line_scan_feed(&scan, filler, SCAN_MAX_ITEM_BYTES, &err), 0);
     assert_int_equal(line_scan_feed(&scan, "\nb\n", 3, &err), 0);
-    assert_int_equal(count, 2);
-    assert_int_equal(scan.oversized_count, 1);
+    expect_taken(&taken, 2, filler, len);
+    assert_int_equal(scan.sink.oversized_count, 1);
 }
 
 static void test_find(void **state)
@@ -223,35 +245,93 @@ static void test_find(void **state)
 
 #define META                                                                                                 \
     "\"metadata\":{\"annotations\":{\"name\":\"no\"},\"name\":\"a\",\"namespace\":\"ns\",\"uid\":\"u-1\"}"
+#define ABOUT "\"name\":\"a\",\"namespace\":\"ns\",\"uid\":\"u-1\""
+#define LONG  "0123456789012345678901234567890123456789012345678901234567890123"
 
-/* Of texts that no decoder takes. */
+/* In every chunking; "TYPE KEY UID", or NULL if it is not known whose text it is. */
+static void expect_identity(const char *what, const char *text, bool is_event, const char *expected)
+{
+    for (size_t chunk = 1; chunk <= strlen(text) + 1; chunk++) {
+        struct identity_scan scan;
+        struct object_identity identity;
+        char got[512];
+        identity_scan_init(&scan, is_event);
+        for (size_t at = 0; at < strlen(text); at += chunk) {
+            size_t size = strlen(text) - at < chunk ? strlen(text) - at : chunk;
+            CLEANUP(freep) char *copy = mem_dup(text + at, size);
+            identity_scan_feed(&scan, copy, size);
+        }
+        bool is_found = identity_scan_finish(&scan, &identity);
+        snprintf(got, sizeof(got), "%s %s %s", scan.type, identity.key, identity.uid);
+        assert_int_equal(scan.len, strlen(text));
+        if (is_found != (expected != NULL) || (is_found && strcmp(got, expected) != 0))
+            fail_msg("%s, chunk %zu: %s", what, chunk, got);
+    }
+}
+
+/* Of texts that no decoder takes, and of such as are too large for one. */
 static void test_identity(void **state)
 {
     (void)state;
     static const struct {
-        const char *what, *text, *key;
-    } cases[] = {
-        {"whole", "{\"kind\":\"T\"," META ",\"spec\":{}}", "ns/a"},
-        {"cut in spec", "{\"kind\":\"T\"," META ",\"spec\":{\"image\":\"x", "ns/a"},
-        {"cut in metadata", "{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\",\"uid\":\"u-1\",\"z\":\"x",
-         "ns/a"},
-        {"not UTF-8 further on", "{" META ",\"spec\":\"\xff\xc0\"}", "ns/a"},
-        {"number past int64", "{" META ",\"spec\":99999999999999999999}", "ns/a"},
-        {"nonsense further on", "{" META ",\"spec\":nope}", "ns/a"},
-        {"cut before the uid", "{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\",\"ui", NULL},
-        {"cut in the uid", "{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\",\"uid\":\"u-", NULL},
+        const char *what, *text, *expected;
+    } objects[] = {
+        {"whole", "{\"kind\":\"T\"," META ",\"spec\":{}}", " ns/a u-1"},
+        {"cut in spec", "{\"kind\":\"T\"," META ",\"spec\":{\"image\":\"x", " ns/a u-1"},
+        {"cut in metadata", "{\"metadata\":{" ABOUT ",\"z\":\"x", " ns/a u-1"},
+        {"not UTF-8 further on", "{" META ",\"spec\":\"\xff\xc0\"}", " ns/a u-1"},
+        {"number past int64", "{" META ",\"spec\":99999999999999999999}", " ns/a u-1"},
+        {"nonsense further on", "{" META ",\"spec\":nope}", " ns/a u-1"},
+        {"metadata last", "{\"spec\":{\"a\":[{\"b\":\"\\\"}]\"},[],{}]},\"status\":null," META "}",
+         " ns/a u-1"},
+        {"names last", "{\"metadata\":{\"x\":{\"name\":\"n\",\"y\":[\"name\",\"n\"]},\"z\":[]," ABOUT "}}",
+         " ns/a u-1"},
+        {"with space", " \n{ \"metadata\" : {\t\"name\" :\n\"a\" , \"namespace\": \"ns\" } }\n", " ns/a "},
+        {"decoys",
+         "{\"spec\":{\"metadata\":{\"name\":\"n\"}},\"name\":\"n\",\"x\":[\"metadata\",{\"name\":"
+         "\"n\"}]," META ",\"status\":{\"metadata\":{\"uid\":\"n\"}},\"uid\":\"n\"}",
+         " ns/a u-1"},
+        {"keys as values", "{\"kind\":\"metadata\",\"x\":{" ABOUT "}}", NULL},
+        {"no colon", "{\"metadata\"{" ABOUT "}}", NULL},
+        {"a list as metadata", "{\"metadata\":[{" ABOUT "}]}", NULL},
+        {"in a list", "{\"x\":[{" META "}]}", NULL},
+        {"twice", "{\"metadata\":{" ABOUT "}," META "}", " ns/a u-1"},
+        {"the last one counts", "{\"metadata\":{" ABOUT ",\"name\":\"b\"}}", " ns/b u-1"},
+        {"a name that is none", "{\"metadata\":{\"name\":{\"name\":\"n\"},\"namespace\":\"ns\"}}", NULL},
+        {"an escape", "{\"metadata\":{\"name\":\"\\u0061\",\"namespace\":\"ns\"}}", NULL},
+        {"an escaped key", "{\"metadata\":{\"n\\u0061me\":\"a\",\"namespace\":\"ns\"}}", NULL},
+        {"a control character", "{\"metadata\":{\"name\":\"a\nb\",\"namespace\":\"ns\"}}", NULL},
+        {"too long", "{\"metadata\":{\"name\":\"a\",\"namespace\":\"" LONG "\"}}", NULL},
+        {"far too long", "{\"metadata\":{\"name\":\"" LONG LONG LONG LONG "\",\"namespace\":\"n\"}}", NULL},
+        {"cut before the uid", "{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\",\"ui", " ns/a "},
+        {"cut in the uid", "{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\",\"uid\":\"u-", " ns/a "},
+        {"cut in the namespace", "{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns", NULL},
         {"no metadata", "{\"spec\":" META "}", NULL},
         {"empty name", "{\"metadata\":{\"name\":\"\",\"namespace\":\"ns\",\"uid\":\"u\"}}", NULL},
-        {"no object", "[1]", NULL},
+        {"after the end", "{}" META "}", NULL},
+        {"another one behind", "{\"a\":1}{" META "}", NULL},
+        {"too many ends", "}}{" META "}", NULL},
+        {"no object", "[" META "]", NULL},
         {"nothing", "", NULL},
     };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct object_identity identity;
-        CLEANUP(freep) char *copy = mem_dup(cases[i].text, strlen(cases[i].text));
-        bool is_found = object_identity_find((struct json_span){copy, strlen(cases[i].text)}, &identity);
-        if (is_found != (cases[i].key != NULL) || (is_found && strcmp(identity.key, cases[i].key) != 0))
-            fail_msg("%s: %s", cases[i].what, identity.key);
-    }
+    static const struct {
+        const char *what, *text, *expected;
+    } events[] = {
+        {"an event", "{\"type\":\"DELETED\",\"object\":{" META "}}", "DELETED ns/a u-1"},
+        {"its type last", "{\"object\":{\"type\":\"T\"," META "},\"type\":\"ADDED\"}", "ADDED ns/a u-1"},
+        {"no object in it", "{\"type\":\"ADDED\"," META "}", NULL},
+        {"not its object", "{\"type\":\"ADDED\",\"x\":{\"object\":{" META "}}}", NULL},
+        {"no type", "{\"object\":{" META "}}", " ns/a u-1"},
+        {"a type of some length", "{\"type\":\"" LONG "\",\"object\":{" META "}}", " ns/a u-1"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(objects); i++)
+        expect_identity(objects[i].what, objects[i].text, false, objects[i].expected);
+    for (size_t i = 0; i < ARRAY_LEN(events); i++)
+        expect_identity(events[i].what, events[i].text, true, events[i].expected);
+    struct object_identity identity;
+    static const char whole[] = "{" META "}";
+    assert_true(object_identity_find((struct json_span){whole, strlen(whole)}, &identity));
+    assert_string_equal(identity.key, "ns/a");
 }
 
 int main(void)
