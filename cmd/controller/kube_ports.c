@@ -224,8 +224,7 @@ static void end_list(void *ctx, const char *resource_version, bool is_complete)
     struct controller *controller = scope->controller;
     telemetry_note_version(controller, resource_version);
     record(controller, "listed", scope->name_space, is_complete ? NULL : "incomplete");
-    if (is_complete)
-        store_end_list(controller->store, scope->name_space, take_gone, controller);
+    store_end_list(controller->store, scope->name_space, is_complete ? take_gone : NULL, controller);
     store_set_heard(controller->store, scope->name_space, clock_mono_ms(controller->clock));
 }
 

@@ -321,13 +321,13 @@ static void keys_drain(struct keys *keys, void (*each)(void *ctx, const char *ke
     free(keys->items);
 }
 
-static struct keys sweep(struct store *store, const char *name)
+static struct keys sweep(struct store *store, const char *name, bool is_all_known)
 {
     LOCK_SCOPE(&store->mutex);
     struct scope *scope = get_scope(store, name);
     struct keys keys = {0};
     struct hmap_iter iter = {0};
-    while (hmap_next(&store->entries, &iter))
+    while (is_all_known && hmap_next(&store->entries, &iter))
         if (scope_of_key(store, iter.key) == scope && ((struct entry *)iter.value)->mark != scope->mark)
             keys_add(&keys, iter.key);
     for (size_t i = 0; i < keys.count; i++)
@@ -339,7 +339,7 @@ static struct keys sweep(struct store *store, const char *name)
 void store_end_list(struct store *store, const char *scope, void (*gone)(void *ctx, const char *key),
                     void *ctx)
 {
-    struct keys keys = sweep(store, scope);
+    struct keys keys = sweep(store, scope, gone != NULL);
     keys_drain(&keys, gone, ctx);
 }
 

@@ -41,7 +41,8 @@ void store_set_scopes(struct store *store, const char *const *name_spaces, size_
 /* Bytes of objects past which no other is taken in; 0 = no limit. Before threads start. */
 void store_set_limit(struct store *store, size_t bytes);
 void store_begin_list(struct store *store, const char *scope);
-/* Calls gone() for each key that the list did not bring, after it was removed. */
+/* Calls gone() for each key that the list did not bring, after it was removed. gone NULL: the list had
+ * something that nobody could name, which may be any of them, and none is removed. */
 void store_end_list(struct store *store, const char *scope, void (*gone)(void *ctx, const char *key),
                     void *ctx);
 bool store_is_complete(struct store *store);

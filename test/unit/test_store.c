@@ -140,6 +140,11 @@ static void test_list_sweep(void **state)
     assert_string_equal(buf_text(&gone), "");
     expect_version(store, "ns/b", "3");
     expect_version(store, "ns/never-read", NULL);
+    /* Where the list has something without a name, that may be "b": all stay, and the list counts as one. */
+    store_begin_list(store, NULL);
+    put(store, "c", "5");
+    store_end_list(store, NULL, NULL, NULL);
+    expect_version(store, "ns/b", "3");
     /* A list that was given up removes nothing; the next one counts anew. */
     store_begin_list(store, NULL);
     store_begin_list(store, NULL);
