@@ -165,6 +165,10 @@ static bool give_up_stream(struct watch *watch, int64_t now_ms, const struct kub
 
 static void react(struct watch *watch, int64_t now_ms, const struct kube_status *status)
 {
+    /* A server whose watch cache lags behind etcd refuses streams for as long as it does; of a list it waits
+     * for its cache as well, and then asks etcd. */
+    if (watch->state == WATCH_STREAMING && status->is_version_too_large && !has_version(watch))
+        watch->stream_failures = STREAM_TRIES;
     if (kube_status_is_expired(status) || status->is_version_too_large) {
         expire(watch, now_ms, status);
         return;

@@ -4,12 +4,13 @@
  * pages, lines, the end of a stream, failures. A cold start is a consistent read, without resourceVersion. If
  * `streams`, it is a watch that begins with every object and says by a marked bookmark that this was all
  * (Kubernetes' "Streaming lists"; KEP-3157); else, or where the server knows no such thing, a list in pages
- * of 500. A server that refuses the stream, or sends no mark in time, is listed from then on; one that breaks
- * it off is listed the third time. What was listed leads to a watch from its resourceVersion; a watch that
- * ends is resumed from the last version seen, without a list. "Expired" (HTTP 410 or an ERROR event, also
- * where the server lags behind the asked version) leads to a new consistent list at once, the first time; an
- * expired continue token to one list without pages. Busy or unreachable servers never cause a list.
- * Invariant: the resource version never moves to one whose event the owner has not been given.
+ * of 500. A server that refuses the stream, or sends no mark in time, is listed from then on; one that lags
+ * behind is listed at once, and one that breaks it off the third time. What was listed leads to a watch from
+ * its resourceVersion; a watch that ends is resumed from the last version seen, without a list. "Expired"
+ * (HTTP 410 or an ERROR event, also where the server lags behind the asked version) leads to a new consistent
+ * list at once, the first time; an expired continue token to one list without pages. Busy or unreachable
+ * servers never cause a list. Invariant: the resource version never moves to one whose event the owner has
+ * not been given.
  *
  * state      next request                              leaves to
  * EMPTY      list, from the last version if there is   STREAMING, PAGING, LISTED, EXPIRED

@@ -126,6 +126,9 @@ static const struct script scripts[] = {
 #define MARK(version)                                                                                        \
     "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"" version                        \
     "\",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}}}}"
+#define LAGGING                                                                                              \
+    "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":504,\"reason\":\"Timeout\",\"details\":"   \
+    "{\"causes\":[{\"reason\":\"ResourceVersionTooLarge\"}]}}}"
 #define MARKED_AT_7                                                                                          \
     {                                                                                                        \
         LINE, 0, MARK("7"), NULL, WATCH_AT("7"), AT_ONCE                                                     \
@@ -153,6 +156,13 @@ static const struct script stream_scripts[] = {
      {{LINE, 0, STATUS(500, "InternalError"), NULL, "limit=500", AT_ONCE},
       LISTED_AT_7,
       {FAIL, 410, NULL, NULL, "stream at ", AT_ONCE}}},
+    {"the server lags behind: pages at once, and another try at the next list",
+     {{LINE, 0, LAGGING, NULL, "limit=500", AT_ONCE},
+      {FAIL, 503, NULL, NULL, "limit=500", WAITS},
+      LISTED_AT_7,
+      {LINE, 0, EVENT("MODIFIED", "9"), NULL, WATCH_AT("9"), AT_ONCE},
+      {FAIL, 410, NULL, NULL, "stream at ", AT_ONCE},
+      {TOO_LARGE, 504, NULL, NULL, "limit=500", WAITS}}},
     {"cut before the mark: pages the third time",
      {{LINE, 0, EVENT("ADDED", "3"), NULL, "stream at ", AT_ONCE},
       {FAIL, 0, NULL, NULL, "stream at ", WAITS},
