@@ -12,9 +12,12 @@ usage: hack/kube.sh tool NAME    build etcd, kube-apiserver, kubectl or helm (or
        hack/kube.sh up [DIR]     start a control plane in DIR (default: a new temporary folder), print its environment
        hack/kube.sh env [DIR]    print the environment of the control plane in DIR (default: $TEE_KUBE_DIR)
        hack/kube.sh down [DIR]   stop it and remove what `up` made
+       hack/kube.sh second DIR PORT   start another API server, in DIR/second, on the etcd of the control plane in DIR,
+                                 which it reaches at PORT of 127.0.0.1, print its environment; `down DIR` stops both
 
-With TEE_KUBE_AUDIT=1 `up` keeps an audit log of the API server, audit.log in the folder. TEE_KUBE_FEATURE_GATES is the
-API server's --feature-gates; TEE_KUBE_ETCD and TEE_KUBE_APISERVER name other programs than those pinned.
+With TEE_KUBE_AUDIT=1 `up` and `second` keep an audit log of the API server, audit.log in the folder.
+TEE_KUBE_FEATURE_GATES is the API server's --feature-gates; TEE_KUBE_ETCD and TEE_KUBE_APISERVER name other programs than
+those pinned.
 
 In a shell:  environment=$(hack/kube.sh up) && eval "$environment"; kubectl get namespaces; hack/kube.sh down
 TEXT
@@ -40,7 +43,7 @@ command_down() {
   if [[ $(cat "$(marker "$dir")") == made ]]; then
     rm -rf "$dir"
   else
-    rm -rf "$dir"/{etcd,pki,home,kubectl-cache} "$dir"/{etcd,kube-apiserver,openssl,setup,audit}.log "$dir/audit-policy.yaml" \
+    rm -rf "$dir"/{etcd,pki,home,kubectl-cache,second} "$dir"/{etcd,kube-apiserver,openssl,setup,audit}.log "$dir/audit-policy.yaml" \
       "$dir"/{user,controller}.kubeconfig "$(marker "$dir")"
   fi
 }
@@ -77,14 +80,28 @@ command_up() {
   print_env "$dir"
 }
 
-[[ $# -ge 1 && $# -le 2 ]] || usage
+command_second() {
+  local dir=$1
+  plane_is_up "$dir" || die "no control plane runs in '$dir'"
+  dir=$(cd "$dir" && pwd)
+  ! plane_is_up "$dir/second" || die "a second API server already runs in '$dir'"
+  plane_start_second "$dir" "$2" || exit 1
+  print_env "$dir/second"
+}
+
+[[ $# -ge 1 && $# -le 3 ]] || usage
 case $1 in
   tool)
     [[ $# -eq 2 ]] || usage
     tool_path "$2"
     ;;
   up) command_up "${2:-}" ;;
+  second)
+    [[ $# -eq 3 ]] || usage
+    command_second "$2" "$3"
+    ;;
   env | down)
+    [[ $# -le 2 ]] || usage
     dir=${2:-${TEE_KUBE_DIR:-}}
     [[ -n $dir ]] || die "name the folder, or set TEE_KUBE_DIR"
     [[ -d $dir ]] || die "no control plane was started in '$dir'"

@@ -31,13 +31,24 @@ expect "a second plane" "TEE_KUBE_DIR=$second" "$KUBE" up "$second"
 kill -KILL "$(cat "$second/kube-apiserver.pid")"
 expect "a plane whose API server died is started anew" "TEE_KUBE_DIR=$second" "$KUBE" up "$second"
 survivor=$(cat "$second/etcd.pid")
+port=$(sed -n 's/.*--listen-client-urls=[^,]*:\([0-9]*\).*/\1/p' <(tr '\0' '\n' <"/proc/$survivor/cmdline"))
+KUBECONFIG=$second/user.kubeconfig kubectl create namespace shared >/dev/null
+expect "another API server on its etcd" "TEE_KUBE_DIR=$second/second" "$KUBE" second "$second" "$port"
+expect "has the same objects" namespace/shared kubectl --kubeconfig "$second/second/user.kubeconfig" get namespace shared -o name
+expect "and the same accounts" system:serviceaccount:tee-system:tee-controller \
+  kubectl --kubeconfig "$second/second/controller.kubeconfig" auth whoami
+expect_failure "which is not started twice" "already runs" "$KUBE" second "$second" "$port"
+other=$(cat "$second/second/kube-apiserver.pid")
 expect "down" "" "$KUBE" down "$second"
 expect "down leaves what it did not make" "file" ls -A "$second"
 # A dead process that its new parent has not collected yet has no command line.
-expect "its programs are gone" "" sh -c "! grep -qs . /proc/$survivor/cmdline"
+for pid in "$survivor" "$other"; do
+  expect "its programs are gone" "" sh -c "! grep -qs . /proc/$pid/cmdline"
+done
 expect "and the first plane still runs" ok kubectl get --raw /readyz
 expect_failure "down of no plane says so" "no control plane was started" "$KUBE" down "$second"
 expect_failure "env of no plane says so" "no control plane runs" "$KUBE" env "$second"
+expect_failure "and so does second" "no control plane runs" "$KUBE" second "$second" "$port"
 expect_failure "an unknown tool is named" "unknown tool 'kubelet'" "$KUBE" tool kubelet
 expect_failure "usage" "usage: hack/kube.sh" "$KUBE" start
 

@@ -105,11 +105,11 @@ plane_start_apiserver() { # plane_start_apiserver DIR PORT ETCD_PORT
 
 # Waits until the API server says that it is ready. Fails at once when a program has ended.
 plane_wait_ready() { # plane_wait_ready DIR PORT
-  local deadline=$((SECONDS + 60)) name
+  local deadline=$((SECONDS + 60)) file
   until curl --silent --fail --noproxy '*' --max-time 2 --cacert "$1/pki/ca.crt" --cert "$1/pki/user.crt" \
     --key "$1/pki/user.key" --output /dev/null "https://127.0.0.1:$2/readyz"; do
-    for name in etcd kube-apiserver; do
-      kill -0 "$(cat "$1/$name.pid")" 2>/dev/null || return 1
+    for file in "$1"/*.pid; do
+      kill -0 "$(cat "$file")" 2>/dev/null || return 1
     done
     ((SECONDS < deadline)) || return 1
     sleep 0.1
@@ -173,9 +173,31 @@ plane_start() {
   return 1
 }
 
-# Ends exactly the programs that this folder records: the API server before its etcd.
+# Starts another API server on the etcd of the plane in DIR, which it reaches at ETCD_PORT. The folder DIR/second then
+# looks like that of a plane, but has no etcd of its own; certificates and accounts are those of DIR.
+plane_start_second() { # plane_start_second DIR ETCD_PORT
+  local dir=$1/second port try name
+  mkdir -p "$dir/home" "$dir/kubectl-cache"
+  ln -sfn ../pki "$dir/pki"
+  for try in 1 2 3; do
+    read -r port _ < <(plane_free_ports)
+    plane_start_apiserver "$dir" "$port" "$2"
+    if plane_wait_ready "$dir" "$port"; then
+      for name in user controller; do
+        sed "s#server: https://.*#server: https://127.0.0.1:$port#" "$1/$name.kubeconfig" >"$dir/$name.kubeconfig"
+      done
+      return 0
+    fi
+    plane_stop_programs "$dir"
+    say "the second API server did not start (try $try of 3): $(tail -n 1 "$dir/kube-apiserver.log" | cut -c1-300)"
+  done
+  return 1
+}
+
+# Ends exactly the programs that this folder records: API servers before their etcd.
 plane_stop_programs() {
   local dir=$1 name pid deadline
+  [[ ! -d $dir/second ]] || plane_stop_programs "$dir/second"
   for name in kube-apiserver etcd; do
     if pid=$(plane_pid "$dir" "$name"); then
       # Nothing is worth saving, and a graceful API server first waits for its watches.
