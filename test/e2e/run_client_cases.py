@@ -2,8 +2,8 @@
 
 run_client_cases.py WORK PLANE OTHER_PLANE THIRD_PLANE [CASE...]
 
-Cases that leave the API server alone are told on PLANE, those that start it anew on OTHER_PLANE, and the one that takes
-away the definition of the resource on THIRD_PLANE; all side by side. The fifth of the twelve, a crash after RunInstances,
+Cases that leave the API server alone are told on PLANE (the fourth starts another one beside it), those that start it anew
+on OTHER_PLANE, and the one that takes away the definition of the resource on THIRD_PLANE; all side by side. The fifth of the twelve, a crash after RunInstances,
 is test_ec2_kills.sh.
 """
 

@@ -8,11 +8,13 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import threading
 import time
 
+import audit
 import fault_proxy
-from ec2_stack import OBJECTS, PLENTY, start, wait_until
+from ec2_stack import OBJECTS, PLENTY, Plane, start, wait_until
 
 
 def story_behind_proxy(stage, flags=()):
@@ -117,13 +119,18 @@ def etcd(port, action, body):
         return json.loads(answer.read())
 
 
-def forget_the_past(plane):
-    """etcd is compacted and the API server started anew: no watch can be resumed from before."""
+def api_server(plane):
+    """Its process id, its command line, and the port of its etcd."""
     with open(f"{plane.folder}/kube-apiserver.pid", encoding="utf-8") as file:
         pid = int(file.read())
     with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
         command = file.read().rstrip("\0").split("\0")
-    port = int(next(one for one in command if one.startswith("--etcd-servers=")).rsplit(":", 1)[1])
+    return pid, command, int(next(one for one in command if one.startswith("--etcd-servers=")).rsplit(":", 1)[1])
+
+
+def forget_the_past(plane):
+    """etcd is compacted and the API server started anew: no watch can be resumed from before."""
+    pid, command, port = api_server(plane)
     os.kill(pid, signal.SIGKILL)
     wait_until(10, "the API server has ended", lambda: not is_running(pid))
     newest = etcd(port, "range", {"key": base64.b64encode(b"/").decode()})["header"]["revision"]
@@ -133,6 +140,24 @@ def forget_the_past(plane):
     with open(f"{plane.folder}/kube-apiserver.pid", "w", encoding="utf-8") as file:
         file.write(f"{process.pid}\n")
     wait_until(60, "the API server is back", lambda: serves(plane))
+
+
+def start_second(plane, etcd_port):
+    """Another API server for the same objects, which reaches etcd at that port and keeps an audit log."""
+    kube = os.path.join(os.path.dirname(__file__), "../../../hack/kube.sh")
+    subprocess.run([kube, "second", plane.folder, str(etcd_port)], env=os.environ | {"TEE_KUBE_AUDIT": "1"},
+        stdout=subprocess.DEVNULL, check=True)
+    return Plane(f"{plane.folder}/second")
+
+
+def asked(plane):
+    """What the controller asked of an API server with an audit log, as (verb, URI, code); a watch counts when it began."""
+    told = {}
+    for event in audit.requests(f"{plane.folder}/audit.log"):
+        if event["user"]["username"].endswith(":tee-controller"):
+            code = event.get("responseStatus", {}).get("code", 0)
+            told.setdefault(event["auditID"], (event["verb"], event["requestURI"], code))
+    return list(told.values())
 
 
 def is_running(pid):
