@@ -10,6 +10,9 @@
 #include <string.h>
 
 enum { STALE_MS = 90 * 1000 };
+/* Monotonic time begins with the machine: on a young one, zero would be a time at which the watch was heard.
+ */
+#define NEVER_MS (INT64_MIN / 2)
 
 struct entry {
     struct entry *next_claim; /* of the same deployment id */
@@ -46,6 +49,7 @@ struct store *store_new(void)
     hmap_init(&store->entries);
     hmap_init(&store->claims);
     store->scopes = mem_calloc(1, sizeof(*store->scopes));
+    store->scopes[0].heard_ms = NEVER_MS;
     store->scope_count = 1;
     return store;
 }
@@ -58,7 +62,7 @@ void store_set_scopes(struct store *store, const char *const *name_spaces, size_
     store->scopes = mem_calloc(count, sizeof(*store->scopes));
     store->scope_count = count;
     for (size_t i = 0; i < count; i++)
-        store->scopes[i].name_space = name_spaces[i];
+        store->scopes[i] = (struct scope){.name_space = name_spaces[i], .heard_ms = NEVER_MS};
 }
 
 void store_set_limit(struct store *store, size_t bytes)

@@ -54,7 +54,8 @@ size_t store_bytes(struct store *store);
 void store_set_heard(struct store *store, const char *scope, int64_t mono_ms);
 /* How long the watch was silent; of several, the most silent one. */
 int64_t store_silent_ms(struct store *store, int64_t mono_ms);
-/* One was silent for 90 s: who destroys something on such a store may destroy what is wanted. */
+/* One was silent for 90 s, or never heard: who destroys something on such a store may destroy what is wanted.
+ */
 bool store_is_stale(struct store *store, int64_t mono_ms);
 /* Key of the oldest object with that deployment id, or NULL; the caller frees. */
 char *store_owner_of(struct store *store, const char *deployment_id);

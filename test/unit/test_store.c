@@ -92,6 +92,7 @@ static void test_put(void **state)
     assert_string_equal(held->name, "a");
     teedeployment_unref(held);
     assert_int_equal(store_count(store), 0);
+    assert_true(store_is_stale(store, 1000)); /* never heard, on a machine that was started a second ago */
     store_set_heard(store, NULL, 77);
     assert_false(store_is_stale(store, 77 + 90 * 1000));
     assert_true(store_is_stale(store, 78 + 90 * 1000));
@@ -264,6 +265,7 @@ static void test_scopes(void **state)
     store_remove(store, "ab/x");
     assert_int_equal(store_bytes(store), 0);
     store_set_heard(store, "a", 1000);
+    assert_true(store_is_stale(store, 1000));
     store_set_heard(store, "ab", 5000);
     assert_int_equal(store_silent_ms(store, 6000), 5000);
     assert_false(store_is_stale(store, 1000 + 90 * 1000));
