@@ -219,18 +219,20 @@ static void begin_list(void *ctx)
     (void)ctx;
 }
 
-static void take_object(void *ctx, enum watch_event_type type, const char *json, size_t len)
+static bool take_object(void *ctx, enum watch_event_type type, const char *json, size_t len)
 {
     (void)ctx;
     (void)type;
     (void)json;
     (void)len;
+    return true;
 }
 
-static bool take_oversized(void *ctx, enum watch_event_type type, const char *beginning, size_t len)
+static void take_oversized(void *ctx, enum watch_event_type type, const struct object_identity *identity,
+                           size_t len)
 {
-    take_object(ctx, type, beginning, len);
-    return true;
+    (void)identity;
+    (void)take_object(ctx, type, NULL, len);
 }
 
 static void take_version(void *ctx, const char *resource_version)
