@@ -19,9 +19,12 @@ static void tell(struct controller *controller, const struct error *err)
     telemetry_set_ready(controller, &controller->readiness.definition, err);
 }
 
+/* What failed before says nothing of the new definition, which the API server may need a moment to load. */
 static void wake(void *ctx, const char *key)
 {
-    workqueue_add(((struct controller *)ctx)->queue, key, WORK_BACKGROUND);
+    struct controller *controller = ctx;
+    workqueue_forget(controller->queue, key);
+    workqueue_add(controller->queue, key, WORK_BACKGROUND);
 }
 
 static void settle(struct controller *controller)

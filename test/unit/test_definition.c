@@ -41,7 +41,7 @@ static size_t check_leaves(json_t *value, const char *path)
 {
     if (path[0] && is_leaf(value, path)) {
         if (!is_listed(path))
-            fail_msg("%s is not in the list", path);
+            fail_msg("%s is not in the list of cmd/controller/definition.c", path);
         return 1;
     }
     size_t count = 0;
