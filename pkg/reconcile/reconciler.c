@@ -413,7 +413,7 @@ static struct outcome failed(const struct error *err, const char *key)
 static void tell_throttling(struct pass *pass, const struct error *err)
 {
     int64_t *since_ms = &pass->memory->throttled_ms;
-    if (err->kind == ERROR_NONE && pass->wait_ms == 0)
+    if (err->kind == ERROR_NONE && !is_open(pass))
         *since_ms = 0;
     if (err->kind != ERROR_THROTTLED || *since_ms < 0)
         return;

@@ -73,6 +73,7 @@ static void test_a_pass_has_a_minute(void **state)
     struct inventory *inventory = inventory_new();
     store_set_limit(store, 1);
     store_put(store, object);
+    assert_true(store_is_refused(store, object->key));
     const struct reconciler_options options = {
         .config = &config, .ports = &ports, .store = store, .inventory = inventory, .clock = &clock};
     struct reconciler *reconciler = reconciler_new(&options);
