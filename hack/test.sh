@@ -68,7 +68,7 @@ part_e2e() {
   build_preset release all || return 1
   make_venv
   for tool in etcd kubectl kube-apiserver helm; do "$TEE_ROOT/hack/kube.sh" tool "$tool" >/dev/null || return 1; done
-  run_ctest "$(build_folder release)" e2e 1
+  run_ctest "$(build_folder release)" e2e 2
 }
 
 # A script of test/e2e that is no part of e2e. Its progress is its output: an hour without a word would look like a test

@@ -1,8 +1,6 @@
 /* One table: the name, what it takes, where it goes, and its line of --help. */
 #include "options.h"
 
-#include "api/status.h"
-
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -56,8 +54,7 @@ static const struct flag flags[] = {
     {"require-ami-per-object", SWITCH, AT(require_ami_per_object), 0, 0, "",
      "start without AWS_NITRO_AMI_ID"},
     {"read-only", SWITCH, AT(read_only), 0, 0, "", "report status; change neither finalizers nor EC2"},
-    {"max-launches-per-hour", NUMBER, AT(max_launches_per_hour), 1, LEDGER_HISTORY_MAX, "N",
-     "per object (default 6)"},
+    {"max-launches-per-hour", NUMBER, AT(max_launches_per_hour), 1, 1000, "N", "per object (default 6)"},
     {"max-launches-per-hour-total", NUMBER, AT(max_launches_per_hour_total), 1, 10000, "N",
      "of all objects together (default 60)"},
     {"max-instances", NUMBER, AT(max_instances), 1, 50000, "N",

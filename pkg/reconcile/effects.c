@@ -40,7 +40,8 @@ int pass_check_fence(struct pass *pass, struct error *err)
     const struct teedeployment *want = pass->want;
     if (ports_of(pass)->get_object(ports_of(pass)->ctx, want->name_space, want->name, &pass->live, err) < 0)
         return error_wrap(err, "reading the object before acting");
-    if (!is_as_read(pass->live, want)) {
+    if (!is_as_read(pass->live, want)) { /* the store may be behind for as long as its watch is silent */
+        store_refresh(pass->options->store, want->key, want->resource_version, pass->live);
         pass->wait_ms = PASS_WAIT_MS;
         return error_set(err, ERROR_CONFLICT, "Stale", "the object changed since it was read");
     }

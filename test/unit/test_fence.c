@@ -85,7 +85,8 @@ static void test_fence(void **state)
                               .lease_left_ms = lease_left_ms,
                               .want_look = want_look};
         struct reconcile_config config = {.lease_min_ms = 3000};
-        struct reconciler_options options = {.ports = &ports, .config = &config, .clock = clock_real()};
+        struct reconciler_options options = {
+            .ports = &ports, .config = &config, .clock = clock_real(), .store = store_new()};
         struct memory memory = {0};
         struct pass pass = {.options = &options, .memory = &memory, .plan = {.action = PLAN_RUN}};
         struct error err = {0};
@@ -97,11 +98,35 @@ static void test_fence(void **state)
         assert_int_equal(pass.wait_ms > 0, !cases[i].runs);
         teedeployment_unref(pass.live);
         teedeployment_unref(pass.want);
+        store_free(options.store);
     }
+}
+
+/* What the fence read is the store's as well: its watch may be silent for a minute and more. */
+static void test_stale_is_learned(void **state)
+{
+    (void)state;
+    struct world world = {"\"resourceVersion\":\"6\"", ENTRY("2", "t2"), 3000, 0, false};
+    struct ports ports = {.ctx = &world, .get_object = get_object, .lease_left_ms = lease_left_ms};
+    struct reconcile_config config = {.lease_min_ms = 3000};
+    struct reconciler_options options = {
+        .ports = &ports, .config = &config, .clock = clock_real(), .store = store_new()};
+    struct memory memory = {0};
+    struct pass pass = {.options = &options, .memory = &memory, .plan = {.action = PLAN_RUN}};
+    pass.want = scene_object(NULL, NULL, ENTRY("1", "t1"));
+    pass.next = *pass.want;
+    store_put(options.store, pass.want);
+    assert_int_equal(effect_run(&pass, NULL), -1);
+    CLEANUP(teedeployment_unrefp) struct teedeployment *held = store_get(options.store, pass.want->key);
+    assert_string_equal(held->resource_version, "6");
+    assert_string_equal(held->status.launch.token, "t2");
+    teedeployment_unref(pass.live);
+    teedeployment_unref(pass.want);
+    store_free(options.store);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fence)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fence), cmocka_unit_test(test_stale_is_learned)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,7 +142,7 @@ static const struct {
     {"--workers", AT(workers), 1, 256, NULL},
     {"--inventory-interval", AT(inventory_interval_s), 1, 3600, NULL},
     {"--attestation-port", AT(attestation_port), 1, 65535, NULL},
-    {"--max-launches-per-hour", AT(max_launches_per_hour), 1, 8, NULL},
+    {"--max-launches-per-hour", AT(max_launches_per_hour), 1, 1000, NULL},
     {"--max-launches-per-hour-total", AT(max_launches_per_hour_total), 1, 10000, NULL},
     {"--orphan-sweep-interval", AT(orphan_sweep_interval_s), 0, 3600, NULL},
     {"--max-instances", AT(max_instances), 1, 50000, NULL},

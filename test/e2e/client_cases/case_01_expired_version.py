@@ -1,6 +1,6 @@
 """1. The version that a watch resumes from has expired, told as an event in the stream and as HTTP 410.
 
-While the controller is stopped 100 writes are made, etcd is compacted and the API server starts anew. Then the same as an
+While the controller is stopped 500 writes are made, etcd is compacted and the API server starts anew. Then the same as an
 HTTP 410 from a proxy. Failing: the watch is tried again for ever, more than one list is made, or a call goes to EC2 for an
 object that nobody changed. Guard taken out: 410 taken for a trouble that passes, by react() and is_passing() (pkg/kube/watch.c).
 """
@@ -21,7 +21,7 @@ def tell(stage):
         story.await_ready(5, 30)
         before = changes(story)
         stop(story.controller)
-        for number in range(100):
+        for number in range(500):
             story.patch(f"n{number % 5}", {"metadata": {"annotations": {"example.com/write": str(number)}}})
         forget_the_past(story.plane)
         started = time.monotonic()
