@@ -71,7 +71,7 @@ def throttled_reads(stage):
     story.sim.clear_faults()
     story.await_ready(30, 60)
     stage.check(all(len(story.sim.instances(one)) == 1 for one in created), "one instance each", len(story.sim.instances()))
-    stage.check(len(story.objects()) == 30, "the deleted are gone")
+    wait_until(60, "the deleted are gone", lambda: len(story.objects()) == 30)
 
 
 def watch_memory(story, seconds):

@@ -56,12 +56,12 @@ def spent_tokens(stage):
     adopted = story.create("adopted")
     wait_until(20, "it is launched", lambda: story.sim.instances(adopted))
     instance = story.sim.instances(adopted)[0]["id"]
-    story.sim.change(instance, lag={"hiddenMs": 6000})
+    story.sim.change(instance, lag={"hiddenMs": 15000})
     story.controller.kill()
     story.sim.clear_faults()
     story.controller.start(AWS_NITRO_AMI_ID="ami-0fedcba9876543210")
     wait_until(20, "EC2 says mismatch", lambda: has_code(story, "IdempotentParameterMismatch"))
-    wait_until(30, "it is ready", lambda: story.is_ready("adopted"))
+    wait_until(60, "it is ready", lambda: story.is_ready("adopted"))
     stage.check([one["id"] for one in story.sim.instances(adopted)] == [instance], "mismatch, and it lives: adopted", story.sim.instances(adopted))
     mismatches = [call for call in story.sim.calls("RunInstances") if call.get("code") == "IdempotentParameterMismatch"]
     stage.check(len(mismatches) == 1, "looked up, and not asked for again", len(mismatches))
