@@ -70,11 +70,11 @@ static void test_the_list_is_whole(void **state)
 /* The schema of a document. */
 static json_t *schema_of(json_t *value)
 {
-    json_t *properties = json_object();
     const char *key = NULL;
     json_t *member = NULL;
     if (json_is_array(value))
         return json_pack("{s:s, s:o}", "type", "array", "items", schema_of(json_array_get(value, 0)));
+    json_t *properties = json_object();
     json_object_foreach(value, key, member) json_object_set_new(properties, key, schema_of(member));
     return json_pack("{s:o}", "properties", properties);
 }
