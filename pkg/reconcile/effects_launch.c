@@ -9,12 +9,8 @@
 /* EC2's code for why the ledger's host ended, or NULL. */
 static const char *end_code(struct pass *pass, const struct ledger *ledger)
 {
-    for (size_t i = 0; ledger->instance_id && i < pass->seen.host_count; i++) {
-        const struct host *host = &pass->seen.hosts[i];
-        if (strcmp(host->id, ledger->instance_id) == 0 && host->state_reason[0])
-            return arena_strdup(&pass->arena, host->state_reason);
-    }
-    return NULL;
+    const struct host *host = observed_find(&pass->seen, ledger->instance_id);
+    return host && host->state_reason[0] ? arena_strdup(&pass->arena, host->state_reason) : NULL;
 }
 
 /* EC2 may find out after it answered that it has no room: that moves on to the next subnet like a refusal. */

@@ -29,18 +29,10 @@ static void note_refused(struct pass *pass, struct error *err)
     err->kind = ERROR_DENIED;
 }
 
-static const struct host *find_host(const struct observed *seen, const char *id)
-{
-    for (size_t i = 0; i < seen->host_count; i++)
-        if (strcmp(seen->hosts[i].id, id) == 0)
-            return &seen->hosts[i];
-    return NULL;
-}
-
 void pass_tell_change(struct pass *pass)
 {
     struct host_change *change = &pass->memory->change;
-    const struct host *host = find_host(&pass->seen, change->id);
+    const struct host *host = observed_find(&pass->seen, change->id);
     if (!change->id[0] || (host && host->state == change->from))
         return;
     const struct object_event event = {

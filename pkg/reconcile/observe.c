@@ -31,11 +31,18 @@ bool lookups_prove_absence(const struct lookups *lookups, const char *subject)
            lookups->last_ms - lookups->first_empty_ms >= PROOF_SPACING_MS;
 }
 
+const struct host *observed_find(const struct observed *seen, const char *id)
+{
+    for (size_t i = 0; id && i < seen->host_count; i++)
+        if (strcmp(seen->hosts[i].id, id) == 0)
+            return &seen->hosts[i];
+    return NULL;
+}
+
 static void add_host(struct observed *seen, const struct host *host)
 {
-    for (size_t i = 0; i < seen->host_count; i++)
-        if (strcmp(seen->hosts[i].id, host->id) == 0)
-            return;
+    if (observed_find(seen, host->id))
+        return;
     if (seen->host_count < HOSTS_MAX)
         seen->hosts[seen->host_count++] = *host;
 }

@@ -23,6 +23,8 @@ struct observe_input {
 };
 
 void observe(const struct observe_input *in, struct observed *ret_seen);
+/* The host of that id, alive or not; NULL: it is not seen, or id is NULL. */
+const struct host *observed_find(const struct observed *seen, const char *id);
 /* Notes a look-up that found nothing, or (found) one that did. */
 void lookups_note(struct lookups *lookups, const char *subject, bool found, int64_t mono_ms);
 /* Two empty ones of the subject in a row, at least a minute apart. */

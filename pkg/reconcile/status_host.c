@@ -2,14 +2,8 @@
 #include "base/clock.h"
 #include "reconcile/health.h"
 #include "reconcile/ledger.h"
+#include "reconcile/observe.h"
 #include "reconcile/status_parts.h"
-
-#include <string.h>
-
-static bool same(const char *a, const char *b)
-{
-    return a && b && strcmp(a, b) == 0;
-}
 
 const struct ledger_past *status_last_attempt(const struct builder *builder)
 {
@@ -158,13 +152,11 @@ static const char *launching_text(const struct builder *builder)
 /* EC2's code is why, as far as anybody can tell: Client.InternalError is often a key that it may not use. */
 static const char *end_text(const struct builder *builder)
 {
-    const struct observed *seen = builder->in->seen;
-    for (size_t i = 0; i < seen->host_count; i++)
-        if (same(seen->hosts[i].id, builder->in->want->status.launch.instance_id) &&
-            seen->hosts[i].state_reason[0])
-            return arena_printf(builder->arena, "The instance was terminated; EC2 says %s",
-                                seen->hosts[i].state_reason);
-    return "The instance was terminated";
+    const struct plan_input *in = builder->in;
+    const struct host *host = observed_find(in->seen, in->want->status.launch.instance_id);
+    if (!host || !host->state_reason[0])
+        return "The instance was terminated";
+    return arena_printf(builder->arena, "The instance was terminated; EC2 says %s", host->state_reason);
 }
 
 struct verdict status_host_launched(const struct builder *builder)
