@@ -214,7 +214,7 @@ static bool are_equal(const struct packed *a, const struct packed *b)
 static bool replace(struct store *store, struct entry *entry, const struct teedeployment *object)
 {
     struct packed *before = entry->packed ? packed_ref(entry->packed) : NULL;
-    bool is_same_version = compare_to(entry, object->resource_version) == 0;
+    bool is_same_version = !before && compare_to(entry, object->resource_version) == 0;
     clear(store, entry);
     fill(store, entry, object, before != NULL);
     bool is_refused = !before && !entry->packed;
