@@ -26,6 +26,7 @@ DIGEST = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 ALIVE = ("pending", "running", "stopping", "stopped")
 CHANGES = ("RunInstances", "StartInstances", "StopInstances", "TerminateInstances")
 STOP_SECONDS = 20
+BUSY_SECONDS = 30
 ANSWER_SECONDS = 120  # the API server deletes hundreds of objects in one request
 
 
@@ -91,9 +92,14 @@ class Plane:
         return http.client.HTTPSConnection(self.host, context=self.tls, timeout=ANSWER_SECONDS)
 
     def request(self, method, path, body=None, kind="application/json"):
-        """The code and the JSON of the answer."""
+        """The code and the JSON of the answer. As kubectl does it waits while the server says 429: a new resource's storage."""
         headers = {"Content-Type": kind, "Accept": "application/json"}
-        code, text = exchange(self, method, path, json.dumps(body) if body is not None else None, headers)
+        limit = time.monotonic() + BUSY_SECONDS
+        while True:
+            code, text = exchange(self, method, path, json.dumps(body) if body is not None else None, headers)
+            if code != 429 or time.monotonic() > limit:
+                break
+            time.sleep(1)
         return code, json.loads(text) if text.startswith("{") else {"message": text}
 
     def insist(self, method, path, body=None, kind="application/json"):

@@ -132,7 +132,7 @@ def forget_the_past(plane):
     """etcd is compacted and the API server started anew: no watch can be resumed from before."""
     pid, command, port = api_server(plane)
     os.kill(pid, signal.SIGKILL)
-    wait_until(10, "the API server has ended", lambda: not is_running(pid))
+    wait_until(10, "the API server's port is free", lambda: is_free(plane.host))
     newest = etcd(port, "range", {"key": base64.b64encode(b"/").decode()})["header"]["revision"]
     etcd(port, "compaction", {"revision": newest})
     with open(f"{plane.folder}/kube-apiserver.log", "ab") as log:
@@ -160,12 +160,16 @@ def asked(plane):
     return list(told.values())
 
 
-def is_running(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+def is_free(address):
+    """A process that looks ended holds its port until the last of its threads has gone."""
+    host, port = address.rsplit(":", 1)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, int(port)))
+        except OSError:
+            return False
+    return True
 
 
 def serves(plane):
