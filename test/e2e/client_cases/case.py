@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import datetime
 import http.client
 import json
 import os
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import threading
 import time
+import typing
 
 import audit
 import fault_proxy
@@ -93,10 +95,13 @@ SWEEP = ("--orphan-sweep-interval", "5")
 
 @contextlib.contextmanager
 def unheard(story):
-    """What is done meanwhile the controller does not hear of, and no watch can tell it later."""
+    """What is done meanwhile the controller does not hear of, not even from its own socket, and no watch can tell it later."""
+    story.proxy.hold_watches()
     stop(story.controller)
     yield
     forget_the_past(story.plane)
+    story.proxy.cut_watches()
+    story.proxy.pass_watches()
     go_on(story.controller)
 
 
@@ -150,13 +155,44 @@ def start_second(plane, etcd_port):
     return Plane(f"{plane.folder}/second")
 
 
-def asked(plane):
-    """What the controller asked of an API server with an audit log, as (verb, URI, code); a watch counts when it began."""
+class Request(typing.NamedTuple):
+    """One that the controller made, as the API server's audit log has it."""
+
+    at: str  # when it was received
+    verb: str
+    uri: str
+    code: int
+    identity: str  # of the replica that made it: the end of its User-Agent
+
+    @property
+    def is_watch(self):
+        return self.verb == "watch" and "/teedeployments?" in self.uri and "sendInitialEvents" not in self.uri
+
+    @property
+    def is_list(self):
+        """Of everything: a stream with its initial events, or the first page. What a proxy refused never came."""
+        is_stream = "sendInitialEvents=true" in self.uri
+        is_page = self.verb == "list" and "continue=" not in self.uri
+        return "/teedeployments?" in self.uri and self.code == 200 and (is_stream or is_page)
+
+    @property
+    def is_status_write(self):
+        return self.verb == "patch" and self.uri.partition("?")[0].endswith("/status")
+
+
+def now():
+    """As the audit log writes it."""
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def asked(story, since="", plane=None):
+    """What the story's controllers asked of an API server from then on; a watch counts when it began."""
     told = {}
-    for event in audit.requests(f"{plane.folder}/audit.log"):
-        if event["user"]["username"].endswith(":tee-controller"):
-            code = event.get("responseStatus", {}).get("code", 0)
-            told.setdefault(event["auditID"], (event["verb"], event["requestURI"], code))
+    for event in audit.requests(f"{(plane or story.plane).folder}/audit.log"):
+        at, uri, agent = event["requestReceivedTimestamp"], event["requestURI"], event.get("userAgent", "")
+        if at >= since and agent.startswith("tee-controller/") and story.name in uri:
+            code, identity = event.get("responseStatus", {}).get("code", 0), agent.rpartition(" ")[2]
+            told.setdefault(event["auditID"], Request(at, event["verb"], uri, code, identity))
     return list(told.values())
 
 

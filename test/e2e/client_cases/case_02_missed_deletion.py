@@ -5,7 +5,7 @@ orphan sweep, which finds the instance by its tags, ends it when it was without 
 call of orphan_sweep_run() (cmd/controller/inventory_loop.c).
 """
 
-from client_cases.case import API_SERVER_RESTARTS, SWEEP, count_objects, make_old, remove_by_hand, story_behind_proxy, unheard, with_metrics
+from client_cases.case import API_SERVER_RESTARTS, SWEEP, asked, count_objects, make_old, now, remove_by_hand, story_behind_proxy, unheard, with_metrics
 from ec2_stack import wait_until
 
 
@@ -20,7 +20,10 @@ def tell(stage):
         stage.check(count_objects(story) == 2, "the cache holds two", count_objects(story))
         with unheard(story):
             remove_by_hand(story, "gone")
-    wait_until(30, "the cache holds one", lambda: count_objects(story) == 1)
+            since = now()
+        wait_until(30, "the cache holds one", lambda: count_objects(story) == 1)
+        lists = [one for one in asked(story, since) if one.is_list]
+        stage.check(len(lists) == 1, "one list told it", asked(story, since))
     wait_until(150, "the instance of the object that went is ended", lambda: not story.sim.alive(gone), 1)
     stage.check(len(story.sim.alive(kept)) == 1, "the other one runs", story.sim.instances(kept))
     stage.check(story.is_ready("kept"), "and is ready", story.get("kept")["status"])

@@ -81,10 +81,10 @@ def let_it_lag(stage, story, etcd, second):
 def tell_start(stage, story, second):
     story.controller.kubeconfig = second.controller_kubeconfig
     story.controller.start()
-    wait_until(30, "it has a list", lambda: looked_at(second) or any(is_watch_of_listed(*one) for one in asked(second)))
+    wait_until(30, "it has a list", lambda: looked_at(story, second) or any(one.is_watch and one.code == 200 for one in asked(story, plane=second)))
     story.await_quiet(3)
     stage.check(is_behind(story, second), "that server lagged all the time", cached(story, second))
-    stage.check(not looked_at(second), "by its list there is nothing to be done", looked_at(second))
+    stage.check(not looked_at(story, second), "by its list there is nothing to be done", looked_at(story, second))
 
 
 def tell_watch(story, etcd, second):
@@ -99,14 +99,11 @@ def tell_watch(story, etcd, second):
     story.patch("twin", {"metadata": {"finalizers": []}})
     story.create("twin", TWIN)
     etcd.pass_first(count)
-    wait_until(30, "it would act on both", lambda: looked_at(second) == {"edited", "twin"})
+    wait_until(30, "it would act on both", lambda: looked_at(story, second) == {"edited", "twin"})
     story.await_quiet(3)
 
 
-def is_watch_of_listed(verb, uri, code):
-    return verb == "watch" and "sendInitialEvents" not in uri and code == 200
-
-
-def looked_at(server):
+def looked_at(story, server):
     """Objects that the controller read by themselves, as it does before it changes anything."""
-    return {uri.rpartition("/")[2] for verb, uri, _ in asked(server) if verb == "get" and "/teedeployments/" in uri}
+    read = asked(story, plane=server)
+    return {one.uri.rpartition("/")[2] for one in read if one.verb == "get" and "/teedeployments/" in one.uri}
