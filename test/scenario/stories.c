@@ -519,13 +519,13 @@ static void add(struct CMUnitTest *test, const struct story *story, void (*run)(
         (struct CMUnitTest){.name = story->name, .test_func = run, .initial_state = (void *)(uintptr_t)story};
 }
 
-int stories_run(const char *group, void (*test)(void **state))
+int stories_run(const char *group, void (*test)(void **state), size_t first, size_t step)
 {
     log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, -1);
     struct CMUnitTest tests[ARRAY_LEN(stories) + LAUNCH_STORIES] = {0};
-    for (size_t i = 0; i < ARRAY_LEN(stories); i++)
-        add(&tests[i], &stories[i], test);
-    for (size_t i = 0; i < LAUNCH_STORIES; i++)
-        add(&tests[ARRAY_LEN(stories) + i], &launch_stories[i], test);
-    return _cmocka_run_group_tests(group, tests, ARRAY_LEN(tests), NULL, NULL);
+    size_t count = 0;
+    for (size_t i = first; i < ARRAY_LEN(tests); i += step)
+        add(&tests[count++], i < ARRAY_LEN(stories) ? &stories[i] : &launch_stories[i - ARRAY_LEN(stories)],
+            test);
+    return _cmocka_run_group_tests(group, tests, count, NULL, NULL);
 }

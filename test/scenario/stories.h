@@ -12,7 +12,8 @@ struct story {
     bool is_final_free; /* faults may change how it ends (timeouts are part of the story) */
 };
 
-/* Runs the test once for each story, which is its *state; returns how many failed. */
-int stories_run(const char *group, void (*test)(void **state));
+/* Runs the test once for each story from the first (0) in steps (1: all), which is its *state; returns how
+ * many failed. */
+int stories_run(const char *group, void (*test)(void **state), size_t first, size_t step);
 
 #endif

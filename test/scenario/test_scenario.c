@@ -72,5 +72,5 @@ static void test_story(void **state)
 
 int main(void)
 {
-    return stories_run("scenario", test_story);
+    return stories_run("scenario", test_story, 0, 1);
 }

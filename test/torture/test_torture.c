@@ -77,7 +77,12 @@ static void test_story(void **state)
     print_message("%s: %d effects, %d runs\n", story->name, count, 3 * count + SEEDS);
 }
 
-int main(void)
+/* Without arguments every story; FIRST STEP: the share of one of STEP processes. */
+int main(int argc, char **argv)
 {
-    return stories_run("torture", test_story);
+    if (argc != 1 && argc != 3)
+        return 2;
+    size_t first = argc == 3 ? strtoul(argv[1], NULL, 10) : 0;
+    size_t step = argc == 3 ? strtoul(argv[2], NULL, 10) : 1;
+    return step == 0 ? 2 : stories_run("torture", test_story, first, step);
 }
