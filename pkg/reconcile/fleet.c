@@ -15,6 +15,7 @@ enum { HOUR_MS = 3600 * 1000, SCAN_MS = 60 * 1000, REPAIR_MS = 15 * 60 * 1000, R
 struct launch {
     int64_t started_ms;  /* wall */
     int64_t answered_ms; /* monotonic; NOT_ANSWERED; 0 = a ledger names the instance */
+    bool is_read;        /* a place that an open ledger has, as the last scan found it */
 };
 
 struct fleet {
@@ -51,8 +52,11 @@ struct fleet *fleet_free(struct fleet *fleet)
 
 static void note(struct fleet *fleet, const char *key, const struct launch *launch)
 {
-    if (hmap_get(&fleet->launches, key))
+    struct launch *known = hmap_get(&fleet->launches, key);
+    if (known) {
+        known->is_read = known->is_read && launch->is_read;
         return;
+    }
     struct launch *copy = mem_alloc(sizeof(*copy));
     *copy = *launch;
     hmap_set(&fleet->launches, key, copy);
@@ -61,9 +65,11 @@ static void note(struct fleet *fleet, const char *key, const struct launch *laun
 static void note_object(struct fleet *fleet, const struct teedeployment *object, int64_t since_ms)
 {
     const struct ledger *ledger = &object->status.launch;
-    if (ledger_is_open(ledger) && ledger->started_ms > since_ms)
-        note(fleet, object->deployment_id,
-             &(struct launch){.started_ms = ledger->started_ms, .answered_ms = NOT_ANSWERED});
+    bool is_answered = ledger->token && hmap_get(&fleet->launches, ledger->token);
+    if (ledger_is_open(ledger) && !is_answered && ledger->started_ms > since_ms)
+        note(
+            fleet, object->deployment_id,
+            &(struct launch){.started_ms = ledger->started_ms, .answered_ms = NOT_ANSWERED, .is_read = true});
     if (ledger->instance_id && ledger->token && ledger->started_ms > since_ms)
         note(fleet, ledger->token, &(struct launch){.started_ms = ledger->started_ms});
     for (size_t i = 0; i < ledger->history_count; i++) {
@@ -97,6 +103,17 @@ static void forget_old(struct fleet *fleet, struct moment now)
     }
 }
 
+/* The store may have been behind when they were read: the next scan finds those that are still open. */
+static void forget_read(struct fleet *fleet)
+{
+    struct hmap_iter iter = {0};
+    while (hmap_next(&fleet->launches, &iter)) {
+        const struct launch *launch = iter.value;
+        if (launch->is_read)
+            free(hmap_remove(&fleet->launches, iter.key));
+    }
+}
+
 /* Old launches stay until it matters: every pass asks, and few are near a limit. */
 static void refresh(struct fleet *fleet, struct moment now)
 {
@@ -107,6 +124,7 @@ static void refresh(struct fleet *fleet, struct moment now)
         return;
     struct scan scan = {fleet, now.wall_ms - HOUR_MS};
     fleet->scanned_ms = now.mono_ms;
+    forget_read(fleet);
     store_each_key(fleet->store, scan_key, &scan);
 }
 

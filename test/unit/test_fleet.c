@@ -164,6 +164,44 @@ static void test_nothing_counts_twice(void **state)
     done(&scene);
 }
 
+/* The store is behind: it shows an attempt as open that EC2 has answered, or refused for certain. */
+static void test_what_the_store_has_late(void **state)
+{
+    struct scene scene;
+    (void)state;
+    init(&scene, 10, 0);
+    put(&scene, "a", "{\"attempt\":1,\"token\":\"t1\",\"startedAt\":\"2026-01-01T12:00:00Z\"}");
+    put(&scene, "b", "{\"attempt\":1,\"token\":\"t2\",\"startedAt\":\"2026-01-01T12:00:00Z\"}");
+    assert_true(admit(&scene, "nitro-u-a") && admit(&scene, "nitro-u-b"));
+    fleet_note_launched(scene.fleet, "nitro-u-a", "t1", scene.now);
+    fleet_release(scene.fleet, "nitro-u-b");
+    later(&scene, 60 * 1000);
+    assert_int_equal(look(&scene).launches_in_hour, 2); /* the second is not known to be refused */
+    put(&scene, "a",
+        "{\"attempt\":1,\"token\":\"t1\",\"startedAt\":\"2026-01-01T12:00:00Z\",\"instanceID\":\"i-1\"}");
+    put(&scene, "b",
+        "{\"attempt\":1,\"token\":\"t2\",\"startedAt\":\"2026-01-01T12:00:00Z\",\"result\":\"Refused\"}");
+    later(&scene, 60 * 1000);
+    assert_int_equal(look(&scene).launches_in_hour, 1);
+    done(&scene);
+}
+
+/* What a scan found was admitted since: it stays, whatever the next one finds. */
+static void test_admitted_after_it_was_read(void **state)
+{
+    struct scene scene;
+    (void)state;
+    init(&scene, 10, 0);
+    put(&scene, "a", "{\"attempt\":1,\"token\":\"t1\",\"startedAt\":\"2026-01-01T12:00:00Z\"}");
+    assert_int_equal(look(&scene).launches_in_hour, 1);
+    assert_true(admit(&scene, "nitro-u-a"));
+    put(&scene, "a",
+        "{\"attempt\":1,\"token\":\"t1\",\"startedAt\":\"2026-01-01T12:00:00Z\",\"result\":\"Refused\"}");
+    later(&scene, 60 * 1000);
+    assert_int_equal(look(&scene).launches_in_hour, 1);
+    done(&scene);
+}
+
 /* The status that was to hold the entry could not be written: its own place is in nobody's way but others'.
  */
 static void test_own_place(void **state)
@@ -283,6 +321,8 @@ int main(void)
         cmocka_unit_test(test_launches_of_an_hour),
         cmocka_unit_test(test_ledgers_are_read),
         cmocka_unit_test(test_nothing_counts_twice),
+        cmocka_unit_test(test_what_the_store_has_late),
+        cmocka_unit_test(test_admitted_after_it_was_read),
         cmocka_unit_test(test_own_place),
         cmocka_unit_test(test_launches_under_way),
         cmocka_unit_test(test_successors),
