@@ -16,6 +16,8 @@
 enum {
     IDLE_MS = 100,
     GATHER_MAX_MS = 1000,
+    CROWD_MIN = 10, /* ids within that time; more will come, and nobody looks at one of them */
+    CROWD_MAX_MS = 3000,
     CHECK_LIFE_MS = 5000,
     ERROR_LIFE_MS = 60 * 1000,
     AGAIN_MS = 1000,
@@ -226,11 +228,12 @@ static int64_t due_ms(const struct ec2_batch *batch, enum ec2_verb verb, const s
 {
     if (crowd->count == 0)
         return -1;
+    int64_t gather_ms = crowd->count >= CROWD_MIN ? CROWD_MAX_MS : GATHER_MAX_MS;
     int64_t at_ms = crowd->last_ms + IDLE_MS;
-    if (at_ms < batch->sent_ms[verb] + GATHER_MAX_MS) /* many come, though not every 100 ms */
-        at_ms = batch->sent_ms[verb] + GATHER_MAX_MS;
-    if (at_ms > crowd->first_ms + GATHER_MAX_MS)
-        at_ms = crowd->first_ms + GATHER_MAX_MS;
+    if (at_ms < batch->sent_ms[verb] + gather_ms) /* many come, though not every 100 ms */
+        at_ms = batch->sent_ms[verb] + gather_ms;
+    if (at_ms > crowd->first_ms + gather_ms)
+        at_ms = crowd->first_ms + gather_ms;
     if (crowd->part > 0 || crowd->count >= EC2_BATCH_MAX)
         at_ms = now_ms;
     return at_ms > batch->not_before_ms[verb] ? at_ms : batch->not_before_ms[verb];

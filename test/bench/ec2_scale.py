@@ -19,7 +19,7 @@ import urllib.request
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "e2e"))
 import ec2_stack
 
-FLAGS = ("--max-launches-per-hour-total", "10000", "--ec2-rate-share", "100", "--workers", "64", "--inventory-interval", "60",
+FLAGS = ("--max-launches-per-hour-total", "20000", "--ec2-rate-share", "100", "--inventory-interval", "60",
     "--leader-elect-lease-duration", "15", "--leader-elect-renew-deadline", "10", "--leader-elect-retry-period", "2",
     "--metrics-bind-address", "127.0.0.1:0")
 BATCH = 1000
@@ -75,6 +75,11 @@ class Fleet(ec2_stack.Story):
         """The second figure is that of all anonymous pages: what is not the program's text and its libraries'."""
         whole, own = self.controller.resident_kib(), self.controller.resident_kib("RssAnon")
         return f"{whole / 1024:.1f} MiB, of which {own / 1024:.1f} MiB anonymous"
+
+    def cpu_seconds(self):
+        with open(f"/proc/{self.controller.process.pid}/stat", encoding="utf-8") as file:
+            user, system = file.read().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def create_numbered(self, number):
         """With a label by which the objects of one batch are deleted together."""
@@ -145,11 +150,13 @@ def fill(fleet, objects):
 
 def measure_steady(fleet, objects, minutes):
     time.sleep(70)
-    before, writes = fleet.calls(), fleet.writes()
+    before, writes, busy = fleet.calls(), fleet.writes(), fleet.cpu_seconds()
     time.sleep(60 * minutes)
+    busy = fleet.cpu_seconds() - busy
     made = fleet.calls() - before
     row(f"{objects} steady objects: EC2 calls a minute", ", ".join(f"{count / minutes:g} {action}" for action, count in sorted(made.items())))
     row(f"{objects} steady objects: status writes in {minutes} minutes", fleet.writes() - writes)
+    row(f"{objects} steady objects: processor time", f"{100 * busy / (60 * minutes):.2f} % of one core")
     row(f"{objects} steady objects: resident memory", fleet.memory())
     started = time.monotonic()
     fleet.metrics()
