@@ -19,7 +19,7 @@ import urllib.request
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "e2e"))
 import ec2_stack
 
-FLAGS = ("--max-launches-per-hour-total", "20000", "--ec2-rate-share", "100", "--inventory-interval", "60",
+FLAGS = ("--max-launches-per-hour-total", "10000", "--ec2-rate-share", "100", "--inventory-interval", "60",
     "--leader-elect-lease-duration", "15", "--leader-elect-renew-deadline", "10", "--leader-elect-retry-period", "2",
     "--metrics-bind-address", "127.0.0.1:0")
 BATCH = 1000
