@@ -7,6 +7,7 @@
 #include "base/mem.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_NOTE = 1024, MAX_WORD = 128, MAX_KEYS = 4096, MAX_OBJECT_NAME = 230 };
@@ -25,9 +26,16 @@ void event_book_init(struct event_book *book)
     hmap_init(&book->buckets);
 }
 
+static void series_free(void *value)
+{
+    struct event_series *series = value;
+    free(series->name);
+    free(series);
+}
+
 void event_book_done(struct event_book *book)
 {
-    hmap_done(&book->series, free);
+    hmap_done(&book->series, series_free);
     hmap_done(&book->buckets, free);
 }
 
@@ -42,7 +50,7 @@ static int64_t series_seen_ms(const void *series)
 }
 
 /* Makes room for one more: what was not used for the longest time goes. */
-static void make_room(struct hmap *map, int64_t (*seen_ms)(const void *value))
+static void make_room(struct hmap *map, int64_t (*seen_ms)(const void *value), void (*free_value)(void *))
 {
     struct hmap_iter iter = {0};
     const char *oldest = NULL;
@@ -54,14 +62,14 @@ static void make_room(struct hmap *map, int64_t (*seen_ms)(const void *value))
             oldest_ms = seen_ms(iter.value);
             oldest = iter.key;
         }
-    free(hmap_remove(map, oldest));
+    free_value(hmap_remove(map, oldest));
 }
 
 static bool take_token(struct event_book *book, const char *object, int64_t wall_ms)
 {
     struct bucket *bucket = hmap_get(&book->buckets, object);
     if (!bucket) {
-        make_room(&book->buckets, bucket_seen_ms);
+        make_room(&book->buckets, bucket_seen_ms, free);
         bucket = mem_calloc(1, sizeof(*bucket));
         *bucket = (struct bucket){.level_ms = (int64_t)BURST * TOKEN_MS, .seen_ms = wall_ms};
         hmap_set(&book->buckets, object, bucket);
@@ -83,15 +91,16 @@ static struct event_series *count_event(struct event_book *book, const char *key
 {
     struct event_series *series = hmap_get(&book->series, key);
     if (!series) {
-        make_room(&book->series, series_seen_ms);
+        make_room(&book->series, series_seen_ms, series_free);
         series = mem_calloc(1, sizeof(*series));
         hmap_set(&book->series, key, series);
     }
     if (series->count == 0 || wall_ms - series->last_ms >= SERIES_IDLE_MS) {
         series->count = 0;
         series->is_created = false;
-        snprintf(series->name, sizeof(series->name), "%.*s.%" PRIx64, MAX_OBJECT_NAME, name,
-                 (uint64_t)wall_ms * 1000000 + book->series_begun++ % 1000000);
+        free(series->name);
+        series->name = mem_printf("%.*s.%" PRIx64, MAX_OBJECT_NAME, name,
+                                  (uint64_t)wall_ms * 1000000 + book->series_begun++ % 1000000);
     }
     series->count++;
     series->last_ms = wall_ms;

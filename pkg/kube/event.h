@@ -16,8 +16,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { EVENT_NAME_SIZE = 254 };
-
 struct event {
     const char *api_version; /* of the object it is about, as the next four */
     const char *kind;
@@ -37,7 +35,7 @@ struct event_source {
 
 /* What is known of one key. */
 struct event_series {
-    char name[EVENT_NAME_SIZE]; /* of the Event object */
+    char *name; /* of the Event object */
     int64_t count;
     int64_t last_ms; /* wall clock */
     bool is_created; /* the Event object was asked for */

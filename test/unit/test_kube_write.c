@@ -105,9 +105,9 @@ static void test_book_series(void **state)
     CLEANUP(event_book_done) struct event_book book;
     event_book_init(&book);
     const struct event_series *series = NULL;
-    char name[EVENT_NAME_SIZE];
+    char name[64];
     assert_int_equal(event_book_decide(&book, &launched, 1000, &series), EVENT_CREATE);
-    memcpy(name, series->name, sizeof(name));
+    snprintf(name, sizeof(name), "%s", series->name);
     struct event other_note = launched;
     other_note.note = "Instance i-2";
     assert_int_equal(event_book_decide(&book, &other_note, 2000, &series), EVENT_REPEAT);
