@@ -40,8 +40,8 @@ def status_of(code, reason, message="a fault of the test"):
 class Rule:
     """What becomes of the next `times` requests that match."""
 
-    def __init__(self, match, times, answer=None, headers=None, cut=None, before=None):
-        self.match, self.times, self.answer, self.headers, self.cut = match, times, answer, headers or {}, cut
+    def __init__(self, match, times, answer=None, headers=None, cut=None, tear=None, before=None):
+        self.match, self.times, self.answer, self.headers, self.cut, self.tear = match, times, answer, headers or {}, cut, tear
         self.before = before  # called when such a request has come, and nothing was done about it yet
 
 
@@ -71,6 +71,10 @@ class FaultProxy:
     def cut(self, match, count, times=1):
         """A reset after so many bytes of the body."""
         self.add(Rule(match, times, cut=count))
+
+    def tear(self, match, size):
+        """What the next such answer brings comes in pieces of so many bytes, each a chunk and a TLS record of its own."""
+        self.add(Rule(match, 1, tear=size))
 
     def before(self, match, call):
         """The call is made when the next such request comes, which waits for it and then goes on."""
@@ -176,6 +180,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     upstream = None
 
     def serve(self):
@@ -195,7 +200,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if answer.length is not None and not rule:
             self.send_whole(answer.status, headers, answer.read())
         else:
-            self.send_pieces(answer, headers, rule.cut if rule else None)
+            self.send_pieces(answer, headers, rule.cut if rule else None, rule.tear if rule else None)
 
     do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = serve
 
@@ -223,7 +228,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def send_pieces(self, answer, headers, cut):
+    def send_pieces(self, answer, headers, cut, tear):
         self.send_head(answer.status, headers)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
@@ -238,7 +243,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     stream.reset()
                     self.close_connection = True
                     return
-                self.pass_piece(stream, piece)
+                for at in range(0, len(piece), tear or len(piece)):
+                    self.pass_piece(stream, piece[at:at + (tear or len(piece))])
                 sent += len(piece)
             self.wait_while(stream, HOLD)
             self.wait_while(stream, DROP)  # until the test ends: the stream's end is not told either

@@ -17,7 +17,7 @@ from stage import Stage, conclude, tell_all
 CASES = {
     "case_01_expired_version": 1, "case_02_missed_deletion": 1, "case_03_recreated": 1, "case_04_stale_server": 0,
     "case_06_own_write_unseen": 0, "case_07_continue_expired": 0, "case_08_stream_cut": 0, "case_09_half_open": 0,
-    "case_10_paused_leader": 0, "case_11_concurrent_editors": 0, "case_12_throttled": 2,
+    "case_10_paused_leader": 0, "case_11_concurrent_editors": 0, "case_12_throttled": 2, "case_14_malformed": 0,
 }  # and the plane of each
 
 
