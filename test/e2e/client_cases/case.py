@@ -70,6 +70,24 @@ def count_objects(story):
         connection.close()
 
 
+@contextlib.contextmanager
+def counted(story):
+    """Meanwhile, 50 times a second: when, as the audit log writes it, and how many the controller's cache holds."""
+    seen, is_over = [], threading.Event()
+
+    def sample():
+        while not is_over.wait(0.02):
+            seen.append((now(), count_objects(story)))
+
+    sampler = threading.Thread(target=sample)
+    sampler.start()
+    try:
+        yield seen
+    finally:
+        is_over.set()
+        sampler.join()
+
+
 def lists_since(proxy, moment):
     """Requests that read everything there is. Pages that follow a stream say that it broke off (an old etcd)."""
     pages = [one for one in proxy.since(moment, fault_proxy.is_page) if one[2] == 200]
@@ -178,6 +196,11 @@ class Request(typing.NamedTuple):
     @property
     def is_status_write(self):
         return self.verb == "patch" and self.uri.partition("?")[0].endswith("/status")
+
+
+def seconds_between(earlier, later):
+    """Of two times that the audit log or now() wrote."""
+    return (datetime.datetime.fromisoformat(later) - datetime.datetime.fromisoformat(earlier)).total_seconds()
 
 
 def now():
