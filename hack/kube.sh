@@ -12,8 +12,9 @@ usage: hack/kube.sh tool NAME    build etcd, kube-apiserver, kubectl or helm (or
        hack/kube.sh up [DIR]     start a control plane in DIR (default: a new temporary folder), print its environment
        hack/kube.sh env [DIR]    print the environment of the control plane in DIR (default: $TEE_KUBE_DIR)
        hack/kube.sh down [DIR]   stop it and remove what `up` made
-       hack/kube.sh second DIR PORT   start another API server, in DIR/second, on the etcd of the control plane in DIR,
-                                 which it reaches at PORT of 127.0.0.1, print its environment; `down DIR` stops both
+       hack/kube.sh second DIR PORT [second-NAME]   start another API server, in DIR/second or DIR/second-NAME, on the etcd
+                                 of the control plane in DIR, which it reaches at PORT of 127.0.0.1, print its environment;
+                                 `down DIR` stops them all
 
 With TEE_KUBE_AUDIT=1 `up` and `second` keep an audit log of the API server, audit.log in the folder.
 TEE_KUBE_FEATURE_GATES is the API server's --feature-gates; TEE_KUBE_ETCD and TEE_KUBE_APISERVER name other programs than
@@ -43,7 +44,7 @@ command_down() {
   if [[ $(cat "$(marker "$dir")") == made ]]; then
     rm -rf "$dir"
   else
-    rm -rf "$dir"/{etcd,pki,home,kubectl-cache,second} "$dir"/{etcd,kube-apiserver,openssl,setup,audit}.log "$dir/audit-policy.yaml" \
+    rm -rf "$dir"/{etcd,pki,home,kubectl-cache} "$dir"/second* "$dir"/{etcd,kube-apiserver,openssl,setup,audit}.log "$dir/audit-policy.yaml" \
       "$dir"/{user,controller}.kubeconfig "$(marker "$dir")"
   fi
 }
@@ -81,15 +82,15 @@ command_up() {
 }
 
 command_second() {
-  local dir=$1
+  local dir=$1 folder=$3
   plane_is_up "$dir" || die "no control plane runs in '$dir'"
   dir=$(cd "$dir" && pwd)
-  ! plane_is_up "$dir/second" || die "a second API server already runs in '$dir'"
-  plane_start_second "$dir" "$2" || exit 1
-  print_env "$dir/second"
+  ! plane_is_up "$dir/$folder" || die "an API server already runs in '$dir/$folder'"
+  plane_start_second "$dir" "$2" "$folder" || exit 1
+  print_env "$dir/$folder"
 }
 
-[[ $# -ge 1 && $# -le 3 ]] || usage
+[[ $# -ge 1 && $# -le 4 ]] || usage
 case $1 in
   tool)
     [[ $# -eq 2 ]] || usage
@@ -97,8 +98,8 @@ case $1 in
     ;;
   up) command_up "${2:-}" ;;
   second)
-    [[ $# -eq 3 ]] || usage
-    command_second "$2" "$3"
+    [[ $# -ge 3 ]] || usage
+    command_second "$2" "$3" "${4:-second}"
     ;;
   env | down)
     [[ $# -le 2 ]] || usage

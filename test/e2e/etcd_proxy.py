@@ -3,7 +3,8 @@
 Everything passes but what watches bring: that waits while a test says so, here or, once a stream's window of 64 KB is
 full, in etcd. So what this API server reads and writes is as fresh as ever, and what it knows by watching is of the past.
 Both go over one connection; of HTTP/2 no more is read than the heads of frames. A stream is a watch if etcd sends data
-while the API server's side of it is still open: a read or a write is one message each way. Any thread may call.
+while the API server's side of it is still open: a read or a write is one message each way. Or nothing passes at all, either
+way, and no connection ends, so that it looks as if etcd did not answer. Any thread may call.
 """
 
 import collections
@@ -20,7 +21,7 @@ END_STREAM = 1
 
 class EtcdProxy:
     def __init__(self, etcd_port):
-        self.etcd_port, self.is_held, self.free_count = etcd_port, False, 0
+        self.etcd_port, self.is_held, self.is_silent, self.free_count = etcd_port, False, False, 0
         self.waiting, self.changed = collections.deque(), threading.Condition()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -36,6 +37,21 @@ class EtcdProxy:
         with self.changed:
             self.is_held = False
             self.changed.notify_all()
+
+    def hold_all(self):
+        """Nothing passes from now on."""
+        with self.changed:
+            self.is_silent = True
+
+    def pass_all(self):
+        with self.changed:
+            self.is_silent = False
+            self.changed.notify_all()
+
+    def wait_while_silent(self):
+        with self.changed:
+            while self.is_silent:
+                self.changed.wait()
 
     def pass_first(self, count):
         """Of what waits the first so many frames; the others go on waiting."""
@@ -97,7 +113,7 @@ class Connection:
                 end.shutdown(socket.SHUT_RDWR)
 
     def pass_requests(self):
-        self.etcd.sendall(read(self.client, len(PREFACE)))
+        self.ask(read(self.client, len(PREFACE)))
         while True:
             kind, flags, stream, frame = read_frame(self.client)
             if kind == RST_STREAM or (kind in (DATA, HEADERS) and flags & END_STREAM):
@@ -117,10 +133,12 @@ class Connection:
                 self.ask(HEAD.pack(0, 4, WINDOW_UPDATE, 0, 0) + (len(frame) - HEAD.size).to_bytes(4, "big"))
 
     def ask(self, frame):
+        self.proxy.wait_while_silent()
         with self.ask_lock:
             self.etcd.sendall(frame)
 
     def answer(self, frame):
+        self.proxy.wait_while_silent()
         with self.answer_lock:
             self.client.sendall(frame)
 

@@ -173,10 +173,10 @@ plane_start() {
   return 1
 }
 
-# Starts another API server on the etcd of the plane in DIR, which it reaches at ETCD_PORT. The folder DIR/second then
-# looks like that of a plane, but has no etcd of its own; certificates and accounts are those of DIR.
-plane_start_second() { # plane_start_second DIR ETCD_PORT
-  local dir=$1/second port try name
+# Starts another API server on the etcd of the plane in DIR, which it reaches at ETCD_PORT. DIR/FOLDER, whose name begins with
+# second, then looks like that of a plane, but has no etcd of its own; certificates and accounts are those of DIR.
+plane_start_second() { # plane_start_second DIR ETCD_PORT FOLDER
+  local dir=$1/$3 port try name
   mkdir -p "$dir/home" "$dir/kubectl-cache"
   ln -sfn ../pki "$dir/pki"
   for try in 1 2 3; do
@@ -196,8 +196,10 @@ plane_start_second() { # plane_start_second DIR ETCD_PORT
 
 # Ends exactly the programs that this folder records: API servers before their etcd.
 plane_stop_programs() {
-  local dir=$1 name pid deadline
-  [[ ! -d $dir/second ]] || plane_stop_programs "$dir/second"
+  local dir=$1 name pid deadline second
+  for second in "$dir"/second*; do
+    [[ ! -d $second ]] || plane_stop_programs "$second"
+  done
   for name in kube-apiserver etcd; do
     if pid=$(plane_pid "$dir" "$name"); then
       # Nothing is worth saving, and a graceful API server first waits for its watches.

@@ -165,12 +165,12 @@ def forget_the_past(plane):
     wait_until(60, "the API server is back", lambda: serves(plane))
 
 
-def start_second(plane, etcd_port):
-    """Another API server for the same objects, which reaches etcd at that port and keeps an audit log."""
+def start_second(plane, etcd_port, folder="second"):
+    """Another API server for the same objects, which reaches etcd at that port and keeps an audit log in its folder."""
     kube = os.path.join(os.path.dirname(__file__), "../../../hack/kube.sh")
-    subprocess.run([kube, "second", plane.folder, str(etcd_port)], env=os.environ | {"TEE_KUBE_AUDIT": "1"},
+    subprocess.run([kube, "second", plane.folder, str(etcd_port), folder], env=os.environ | {"TEE_KUBE_AUDIT": "1"},
         stdout=subprocess.DEVNULL, check=True)
-    return Plane(f"{plane.folder}/second")
+    return Plane(f"{plane.folder}/{folder}")
 
 
 class Request(typing.NamedTuple):
