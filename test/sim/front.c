@@ -9,6 +9,7 @@
 #include <libwebsockets.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 enum { MAX_FDS = 1024, MAX_HEAD = 16 * 1024, PIECE_BYTES = 16 * 1024, TICK_US = 50 * 1000 };
 
@@ -136,6 +137,17 @@ static int finish(struct lws *wsi, struct exchange *exchange)
     return is_last || lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
+/* By the machine's clock, which signatures are held against too. */
+static int add_date(struct lws *wsi, unsigned char **at, unsigned char *end)
+{
+    char text[64];
+    time_t now = time(NULL);
+    struct tm tm = {0};
+    size_t len = strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
+    return lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_DATE, (const unsigned char *)text, (int)len, at,
+                                        end);
+}
+
 static int write_head(struct lws *wsi, const struct exchange *exchange)
 {
     const struct sim_reply *reply = &exchange->reply;
@@ -143,7 +155,8 @@ static int write_head(struct lws *wsi, const struct exchange *exchange)
     unsigned char *at = head + LWS_PRE;
     unsigned char *end = head + sizeof(head) - 1;
     if (lws_add_http_common_headers(wsi, (unsigned)reply->status, reply->content_type, reply->body.len, &at,
-                                    end))
+                                    end) ||
+        add_date(wsi, &at, end))
         return -1;
     if (*reply->ttl &&
         lws_add_http_header_by_name(wsi, (const unsigned char *)"x-aws-ec2-metadata-token-ttl-seconds:",
