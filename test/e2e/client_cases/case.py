@@ -16,7 +16,7 @@ import typing
 
 import audit
 import fault_proxy
-from ec2_stack import OBJECTS, PLENTY, Plane, start, wait_until
+from ec2_stack import CHANGES, OBJECTS, PLENTY, Controller, Plane, start, wait_until
 
 
 def story_behind_proxy(stage, flags=()):
@@ -97,6 +97,23 @@ def lists_since(proxy, moment):
 def changes(story):
     """Calls that cost money or hosts."""
     return len(story.sim.calls("RunInstances")), len(story.sim.calls("TerminateInstances"))
+
+
+def lease(story):
+    """As whoever leads wrote it."""
+    return story.plane.insist("GET", lease_path(story))["spec"]
+
+
+def lease_path(story):
+    return f"/apis/coordination.k8s.io/v1/namespaces/{story.name}/leases/tee-controller"
+
+
+def second_replica(story):
+    """Another controller of the story, behind a proxy of its own."""
+    second = Controller(story.plane, story.sim, story.folder, story.name, story.name, *story.controller.flags)
+    second.log, second.proxy = story.folder + "/second.log", fault_proxy.FaultProxy(story.plane, story.folder)
+    second.kubeconfig = second.proxy.kubeconfig
+    return second
 
 
 def stop(controller):
@@ -194,6 +211,11 @@ class Request(typing.NamedTuple):
         return "/teedeployments?" in self.uri and self.code == 200 and (is_stream or is_page)
 
     @property
+    def is_write(self):
+        """Of an object or its status."""
+        return self.verb not in ("get", "list", "watch") and "/teedeployments" in self.uri
+
+    @property
     def is_status_write(self):
         return self.verb == "patch" and self.uri.partition("?")[0].endswith("/status")
 
@@ -217,6 +239,45 @@ def asked(story, since="", plane=None):
             code, identity = event.get("responseStatus", {}).get("code", 0), agent.rpartition(" ")[2]
             told.setdefault(event["auditID"], Request(at, event["verb"], uri, code, identity))
     return list(told.values())
+
+
+class ChangesTap:
+    """Stands between one controller and its tee-sim, whose log does not tell who called, and notes calls that change something."""
+
+    def __init__(self, controller):
+        address = controller.sim.about["endpoint"].removeprefix("http://").rsplit(":", 1)
+        self.sim, self.noted, self.listener = (address[0], int(address[1])), [], socket.create_server(("127.0.0.1", 0))
+        controller.environment["AWS_ENDPOINT_URL_EC2"] = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def since(self, moment):
+        """The calls from then on, a moment of now(), as (moment, action); a dry run is one too."""
+        return [one for one in list(self.noted) if one[0] >= moment]
+
+    def accept(self):
+        while True:
+            client, _ = self.listener.accept()
+            server = socket.create_connection(self.sim)
+            for ends in ((client, server, self.note), (server, client, lambda seen: seen)):
+                threading.Thread(target=self.pass_on, args=ends, daemon=True).start()
+
+    def pass_on(self, source, target, note):
+        seen = b""
+        with contextlib.suppress(OSError):  # the other direction may have ended first
+            while piece := source.recv(65536):
+                seen = note(seen + piece)[-64:]
+                target.sendall(piece)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+    def note(self, seen):
+        """What follows the last name, for one that comes in two pieces."""
+        end = 0
+        for found in re.finditer(rb"Action=(\w+)&", seen):
+            end = found.end()
+            if found.group(1).decode() in CHANGES:
+                self.noted.append((now(), found.group(1).decode()))
+        return seen[end:]
 
 
 def is_free(address):
