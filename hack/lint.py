@@ -44,6 +44,8 @@ WRITABLE = re.compile(r"^\s*static (?!const\b|inline\b|_Atomic\b|thread_local\b|
 # What is told to people, and the names of what must never be. Arguments are looked at without their literals.
 TOLD = re.compile(r"\b(?:STR|DETAIL|OBJECT|error_set|error_wrap)\(((?:[^();]|\((?:[^();]|\([^();]*\))*\))*)\)")
 SECRET = re.compile(r"\b\w*(?:secret|password|token|key_pem|authorization|user_data|document|nonce)\w*\b(?!\s*\()")
+# A revealed secret is sent or computed with; secret_prefixed() makes the lines that hold one.
+FORMATTED = re.compile(r"\b(?:STR|DETAIL|OBJECT|error_set|error_wrap|\w*printf)\(((?:[^();]|\((?:[^();]|\([^();]*\))*\))*)\)")
 FUNCTION_LINES, COMPLEXITY, FILE_LINES, HEADER_LINES, PARAMETERS = 60, 15, 600, 150, 5
 
 problems = []
@@ -125,6 +127,12 @@ def check_told(path, code):
             problem(path, code.count("\n", 0, call.start()) + 1, f"{name.group()} is a secret or a document, by its name, and is told to people")
 
 
+def check_revealed(path, code):
+    for call in FORMATTED.finditer(code):
+        if "secret_reveal" in call.group(1):
+            problem(path, code.count("\n", 0, call.start()) + 1, "secret_reveal() in what is told to people or formatted")
+
+
 def check_functions(path, lines):
     head_start = 0
     index = 0
@@ -164,6 +172,7 @@ def check_file(path):
             problem(path, number, "writable static state")
     if path.startswith(("pkg/", "cmd/")):
         check_told(path, code)
+        check_revealed(path, code)
     check_functions(path, lines)
 
 

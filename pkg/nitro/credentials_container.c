@@ -96,7 +96,7 @@ static int find_url(const struct aws_credentials_options *options, char **ret_ur
 static int find_header(const struct aws_credentials_options *options, char **ret_header, struct error *err)
 {
     CLEANUP(freep) char *path = credentials_copy_variable(options, TOKEN_FILE);
-    CLEANUP(secret_freep) char *token = NULL;
+    CLEANUP(text_wipep) char *token = NULL;
     if (path) {
         if (credentials_read_token(path, TOKEN_FILE, &token, err) < 0)
             return -1;
@@ -147,7 +147,7 @@ int credentials_from_container(const struct aws_credentials_options *options,
                                struct aws_identity **ret_identity, struct error *err)
 {
     CLEANUP(freep) char *url = NULL;
-    CLEANUP(secret_freep) char *authorization = NULL;
+    CLEANUP(text_wipep) char *authorization = NULL;
     bool is_direct = false;
     *ret_identity = NULL;
     if (find_url(options, &url, &is_direct, err) < 0)

@@ -11,9 +11,9 @@ static char *copy_token(const struct aws_credentials_options *options)
 int credentials_from_env(const struct aws_credentials_options *options, struct aws_identity **ret_identity,
                          struct error *err)
 {
-    CLEANUP(secret_freep) char *access = credentials_copy_variable(options, "AWS_ACCESS_KEY_ID");
-    CLEANUP(secret_freep) char *secret = credentials_copy_variable(options, "AWS_SECRET_ACCESS_KEY");
-    CLEANUP(secret_freep) char *token = copy_token(options);
+    CLEANUP(text_wipep) char *access = credentials_copy_variable(options, "AWS_ACCESS_KEY_ID");
+    CLEANUP(text_wipep) char *secret = credentials_copy_variable(options, "AWS_SECRET_ACCESS_KEY");
+    CLEANUP(text_wipep) char *token = copy_token(options);
     CLEANUP(freep) char *expiration = credentials_copy_variable(options, "AWS_CREDENTIAL_EXPIRATION");
     const struct identity_claim claim = {.keys = {access, secret, token},
                                          .expiration = expiration,

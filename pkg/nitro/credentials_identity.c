@@ -25,7 +25,7 @@ static bool is_clean(const char *text, size_t max)
     return len > 0;
 }
 
-void secret_freep(char **secret)
+void text_wipep(char **secret)
 {
     mem_free_secret(*secret);
     *secret = NULL;
@@ -160,7 +160,7 @@ int credentials_read_token(const char *path, const char *variable, char **ret_to
     struct buf text;
     buf_init(&text, CREDENTIALS_TOKEN_MAX + 2);
     int result = file_read(path, &text, err);
-    CLEANUP(secret_freep) char *token = result == 0 ? trim(buf_text(&text)) : NULL;
+    CLEANUP(text_wipep) char *token = result == 0 ? trim(buf_text(&text)) : NULL;
     bool is_whole = text.len == 0 || strlen(buf_text(&text)) == text.len;
     buf_wipe(&text);
     if (result < 0)

@@ -97,7 +97,7 @@ static int read_duration(const struct step *step, int *ret_duration_s, struct er
 static int assume(const struct step *step, struct aws_identity **ret_identity, struct error *err)
 {
     CLEANUP(aws_identity_unrefp) struct aws_identity *base = NULL;
-    CLEANUP(secret_freep) char *token = NULL;
+    CLEANUP(text_wipep) char *token = NULL;
     const char *token_file = find(step, "web_identity_token_file");
     struct sts_role role = {.arn = find(step, "role_arn"),
                             .session_name = find(step, "role_session_name"),

@@ -47,7 +47,7 @@ int64_t credentials_now_ms(const struct aws_credentials_options *options);
 /* As environment_find(), but a copy, blanks at the ends gone; NULL if nothing is left. The caller frees. */
 char *credentials_copy_variable(const struct aws_credentials_options *options, const char *name);
 /* For CLEANUP: wipes the text and frees it. */
-void secret_freep(char **secret);
+void text_wipep(char **secret);
 /* The first line of a file, blanks at its ends gone, printable ASCII without spaces; variable is for
  * messages. Read anew at each call, because these files are rotated. */
 MUST_CHECK int credentials_read_token(const char *path, const char *variable, char **ret_token,

@@ -107,7 +107,7 @@ struct headers {
 
 static void headers_done(struct headers *headers)
 {
-    secret_freep(&headers->token);
+    text_wipep(&headers->token);
     free(headers->date);
     free(headers->authorization);
 }
@@ -149,9 +149,9 @@ struct answer {
 
 static void answer_done(struct answer *answer)
 {
-    secret_freep(&answer->access);
-    secret_freep(&answer->secret);
-    secret_freep(&answer->token);
+    text_wipep(&answer->access);
+    text_wipep(&answer->secret);
+    text_wipep(&answer->token);
     free(answer->expiration);
 }
 
