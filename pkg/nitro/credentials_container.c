@@ -93,10 +93,11 @@ static int find_url(const struct aws_credentials_options *options, char **ret_ur
 
 /* The file wins, and is read anew at each call. The value keeps inner spaces ("Basic x"), never a line break.
  */
-static int find_header(const struct aws_credentials_options *options, char **ret_header, struct error *err)
+static int find_header(const struct aws_credentials_options *options, struct secret **ret_header,
+                       struct error *err)
 {
     CLEANUP(freep) char *path = credentials_copy_variable(options, TOKEN_FILE);
-    CLEANUP(text_wipep) char *token = NULL;
+    CLEANUP(secret_freep) struct secret *token = NULL;
     if (path) {
         if (credentials_read_token(path, TOKEN_FILE, &token, err) < 0)
             return -1;
@@ -105,9 +106,9 @@ static int find_header(const struct aws_credentials_options *options, char **ret
         for (const char *at = raw ? raw : ""; *at; at++)
             if (*at < ' ' || *at > '~' || at - raw >= CREDENTIALS_TOKEN_MAX)
                 return refuse(TOKEN, "must be printable ASCII in one line", err);
-        token = mem_strdup(raw);
+        token = secret_new(raw);
     }
-    *ret_header = token ? mem_printf("Authorization: %s", token) : NULL;
+    *ret_header = secret_prefixed("Authorization: ", token);
     return 0;
 }
 
@@ -147,7 +148,7 @@ int credentials_from_container(const struct aws_credentials_options *options,
                                struct aws_identity **ret_identity, struct error *err)
 {
     CLEANUP(freep) char *url = NULL;
-    CLEANUP(text_wipep) char *authorization = NULL;
+    CLEANUP(secret_freep) struct secret *authorization = NULL;
     bool is_direct = false;
     *ret_identity = NULL;
     if (find_url(options, &url, &is_direct, err) < 0)
@@ -156,7 +157,7 @@ int credentials_from_container(const struct aws_credentials_options *options,
         return 0;
     if (find_header(options, &authorization, err) < 0)
         return -1;
-    const char *const headers[] = {"Accept: application/json", authorization, NULL};
+    const char *const headers[] = {"Accept: application/json", secret_reveal(authorization), NULL};
     const struct http_tls tls = {.ca_file = options->config->ca_bundle};
     const struct http_request request = {.method = "GET",
                                          .url = url,

@@ -2,18 +2,18 @@
 #include "base/mem.h"
 #include "nitro/credentials_source.h"
 
-static char *copy_token(const struct aws_credentials_options *options)
+static struct secret *copy_token(const struct aws_credentials_options *options)
 {
-    char *token = credentials_copy_variable(options, "AWS_SESSION_TOKEN");
-    return token ? token : credentials_copy_variable(options, "AWS_SECURITY_TOKEN"); /* its old name */
+    struct secret *token = credentials_copy_secret(options, "AWS_SESSION_TOKEN");
+    return token ? token : credentials_copy_secret(options, "AWS_SECURITY_TOKEN"); /* its old name */
 }
 
 int credentials_from_env(const struct aws_credentials_options *options, struct aws_identity **ret_identity,
                          struct error *err)
 {
-    CLEANUP(text_wipep) char *access = credentials_copy_variable(options, "AWS_ACCESS_KEY_ID");
-    CLEANUP(text_wipep) char *secret = credentials_copy_variable(options, "AWS_SECRET_ACCESS_KEY");
-    CLEANUP(text_wipep) char *token = copy_token(options);
+    CLEANUP(freep) char *access = credentials_copy_variable(options, "AWS_ACCESS_KEY_ID");
+    CLEANUP(secret_freep) struct secret *secret = credentials_copy_secret(options, "AWS_SECRET_ACCESS_KEY");
+    CLEANUP(secret_freep) struct secret *token = copy_token(options);
     CLEANUP(freep) char *expiration = credentials_copy_variable(options, "AWS_CREDENTIAL_EXPIRATION");
     const struct identity_claim claim = {.keys = {access, secret, token},
                                          .expiration = expiration,

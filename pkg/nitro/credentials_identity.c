@@ -25,19 +25,13 @@ static bool is_clean(const char *text, size_t max)
     return len > 0;
 }
 
-void text_wipep(char **secret)
-{
-    mem_free_secret(*secret);
-    *secret = NULL;
-}
-
 void aws_identity_unref(struct aws_identity *identity)
 {
     if (!identity || !ref_put(&identity->ref))
         return;
-    mem_free_secret((char *)identity->keys.access_key_id);
-    mem_free_secret((char *)identity->keys.secret_access_key);
-    mem_free_secret((char *)identity->keys.session_token);
+    free((char *)identity->keys.access_key_id);
+    secret_free((struct secret *)identity->keys.secret_access_key);
+    secret_free((struct secret *)identity->keys.session_token);
     free(identity);
 }
 
@@ -78,8 +72,8 @@ int identity_accept(const struct aws_credentials_options *options, const struct 
     const struct aws_keys *keys = &claim->keys;
     int64_t expires_ms = 0;
     bool is_ok = keys->access_key_id && is_clean(keys->access_key_id, MAX_ACCESS_KEY) &&
-                 keys->secret_access_key && is_clean(keys->secret_access_key, MAX_SECRET) &&
-                 (!keys->session_token || is_clean(keys->session_token, MAX_TOKEN));
+                 keys->secret_access_key && is_clean(secret_reveal(keys->secret_access_key), MAX_SECRET) &&
+                 (!keys->session_token || is_clean(secret_reveal(keys->session_token), MAX_TOKEN));
     if (!is_ok)
         return error_set(err, claim->kind, claim->reason,
                          "credentials of '%s': access key, secret and token must be there, printable ASCII "
@@ -95,8 +89,8 @@ int identity_accept(const struct aws_credentials_options *options, const struct 
                          claim->provider);
     struct aws_identity *identity = mem_calloc(1, sizeof(*identity));
     ref_init(&identity->ref);
-    identity->keys = (struct aws_keys){mem_strdup(keys->access_key_id), mem_strdup(keys->secret_access_key),
-                                       mem_strdup(keys->session_token)};
+    identity->keys = (struct aws_keys){mem_strdup(keys->access_key_id), secret_copy(keys->secret_access_key),
+                                       secret_copy(keys->session_token)};
     identity->expires_ms = expires_ms;
     identity->provider = claim->provider;
     *ret_identity = identity;
@@ -113,15 +107,15 @@ static int accept_object(const struct aws_credentials_options *options, const js
                          const struct identity_claim *claim, struct aws_identity **ret_identity,
                          struct error *err)
 {
+    CLEANUP(secret_freep) struct secret *secret = secret_new(get_text(answer, "SecretAccessKey", ""));
+    CLEANUP(secret_freep) struct secret *token = secret_new(get_text(answer, "Token", "SessionToken"));
     struct identity_claim full = *claim;
     const char *code = get_text(answer, "Code", "code");
     const json_t *expiration = json_object_get(answer, "Expiration");
     if (code && strcmp(code, "Success") != 0)
         return error_set(err, ERROR_DENIED, "CredentialsRefused", "credentials of '%s': none were given: %s",
                          claim->provider, is_clean(code, MAX_CODE) ? code : "(unreadable)");
-    full.keys =
-        (struct aws_keys){get_text(answer, "AccessKeyId", ""), get_text(answer, "SecretAccessKey", ""),
-                          get_text(answer, "Token", "SessionToken")};
+    full.keys = (struct aws_keys){get_text(answer, "AccessKeyId", ""), secret, token};
     full.expiration = json_string_value(expiration);
     full.may_last = claim->may_last && !expiration;
     return identity_accept(options, &full, ret_identity, err);
@@ -139,33 +133,53 @@ int identity_decode(const struct aws_credentials_options *options, const struct 
     return result;
 }
 
-static char *trim(const char *text)
+/* Where the text begins without the blanks at its ends, and its length; NULL if nothing is left. */
+static const char *trim(const char *text, size_t *ret_len)
 {
     static const char blanks[] = " \t\r\n";
     text += strspn(text, blanks);
     size_t len = strlen(text);
     while (len > 0 && strchr(blanks, text[len - 1]))
         len--;
-    return len > 0 ? mem_strndup(text, len) : NULL;
+    *ret_len = len;
+    return len > 0 ? text : NULL;
+}
+
+static const char *find_variable(const struct aws_credentials_options *options, const char *name,
+                                 size_t *ret_len)
+{
+    const char *value = environment_find(options->environment, name);
+    return value ? trim(value, ret_len) : NULL;
 }
 
 char *credentials_copy_variable(const struct aws_credentials_options *options, const char *name)
 {
-    const char *value = environment_find(options->environment, name);
-    return value ? trim(value) : NULL;
+    size_t len = 0;
+    const char *text = find_variable(options, name, &len);
+    return text ? mem_strndup(text, len) : NULL;
 }
 
-int credentials_read_token(const char *path, const char *variable, char **ret_token, struct error *err)
+struct secret *credentials_copy_secret(const struct aws_credentials_options *options, const char *name)
+{
+    size_t len = 0;
+    const char *text = find_variable(options, name, &len);
+    return secret_new_len(text, len);
+}
+
+int credentials_read_token(const char *path, const char *variable, struct secret **ret_token,
+                           struct error *err)
 {
     struct buf text;
+    size_t len = 0;
     buf_init(&text, CREDENTIALS_TOKEN_MAX + 2);
     int result = file_read(path, &text, err);
-    CLEANUP(text_wipep) char *token = result == 0 ? trim(buf_text(&text)) : NULL;
+    const char *line = result == 0 ? trim(buf_text(&text), &len) : NULL;
+    CLEANUP(secret_freep) struct secret *token = secret_new_len(line, len);
     bool is_whole = text.len == 0 || strlen(buf_text(&text)) == text.len;
     buf_wipe(&text);
     if (result < 0)
         return error_wrap(err, "%s", variable);
-    if (!token || !is_whole || !is_clean(token, CREDENTIALS_TOKEN_MAX))
+    if (!token || !is_whole || !is_clean(secret_reveal(token), CREDENTIALS_TOKEN_MAX))
         return error_set(err, ERROR_INVALID, "BadTokenFile",
                          "%s: '%s' must hold one line of at most 20000 printable characters", variable, path);
     *ret_token = STEAL(token);

@@ -23,6 +23,11 @@ static const char *find(const struct step *step, const char *key)
     return profile_files_find(step->files, "profile", step->name, key);
 }
 
+static const struct secret *find_secret(const struct step *step, const char *key)
+{
+    return profile_files_find_secret(step->files, "profile", step->name, key);
+}
+
 static int refuse(const struct step *step, const char *what, struct error *err)
 {
     return error_set(err, ERROR_INVALID, "BadProfile", "profile '%.64s': %s", step->name, what);
@@ -31,8 +36,8 @@ static int refuse(const struct step *step, const char *what, struct error *err)
 static int take_static(const struct step *step, struct aws_identity **ret_identity, struct error *err)
 {
     const struct identity_claim claim = {.keys = {find(step, "aws_access_key_id"),
-                                                  find(step, "aws_secret_access_key"),
-                                                  find(step, "aws_session_token")},
+                                                  find_secret(step, "aws_secret_access_key"),
+                                                  find_secret(step, "aws_session_token")},
                                          .may_last = true,
                                          .provider = "profile",
                                          .reason = "BadProfile",
@@ -97,7 +102,7 @@ static int read_duration(const struct step *step, int *ret_duration_s, struct er
 static int assume(const struct step *step, struct aws_identity **ret_identity, struct error *err)
 {
     CLEANUP(aws_identity_unrefp) struct aws_identity *base = NULL;
-    CLEANUP(text_wipep) char *token = NULL;
+    CLEANUP(secret_freep) struct secret *token = NULL;
     const char *token_file = find(step, "web_identity_token_file");
     struct sts_role role = {.arn = find(step, "role_arn"),
                             .session_name = find(step, "role_session_name"),
@@ -125,7 +130,7 @@ static int assume(const struct step *step, struct aws_identity **ret_identity, s
 /* *ret_identity stays NULL for a profile that says nothing of credentials. */
 static int resolve(const struct step *step, struct aws_identity **ret_identity, struct error *err)
 {
-    bool has_keys = find(step, "aws_access_key_id") || find(step, "aws_secret_access_key");
+    bool has_keys = find(step, "aws_access_key_id") || find_secret(step, "aws_secret_access_key");
     bool has_role = find(step, "role_arn") || find(step, "web_identity_token_file");
     const char *process = find(step, "credential_process");
     if (!profile_files_has(step->files, "profile", step->name))

@@ -46,11 +46,10 @@ MUST_CHECK int identity_decode(const struct aws_credentials_options *options, co
 int64_t credentials_now_ms(const struct aws_credentials_options *options);
 /* As environment_find(), but a copy, blanks at the ends gone; NULL if nothing is left. The caller frees. */
 char *credentials_copy_variable(const struct aws_credentials_options *options, const char *name);
-/* For CLEANUP: wipes the text and frees it. */
-void text_wipep(char **secret);
+struct secret *credentials_copy_secret(const struct aws_credentials_options *options, const char *name);
 /* The first line of a file, blanks at its ends gone, printable ASCII without spaces; variable is for
  * messages. Read anew at each call, because these files are rotated. */
-MUST_CHECK int credentials_read_token(const char *path, const char *variable, char **ret_token,
+MUST_CHECK int credentials_read_token(const char *path, const char *variable, struct secret **ret_token,
                                       struct error *err);
 /* http_perform() with a client of its own, or what the options name instead of it. */
 MUST_CHECK int credentials_exchange(const struct aws_credentials_options *options,

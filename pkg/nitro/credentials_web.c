@@ -10,7 +10,7 @@ int credentials_from_web(const struct aws_credentials_options *options, struct a
     CLEANUP(freep) char *path = credentials_copy_variable(options, variable);
     CLEANUP(freep) char *arn = credentials_copy_variable(options, "AWS_ROLE_ARN");
     CLEANUP(freep) char *name = credentials_copy_variable(options, "AWS_ROLE_SESSION_NAME");
-    CLEANUP(text_wipep) char *token = NULL;
+    CLEANUP(secret_freep) struct secret *token = NULL;
     *ret_identity = NULL;
     if (!path)
         return 0; /* AWS_ROLE_ARN alone means nothing */

@@ -106,8 +106,8 @@ static int64_t signing_time_ms(struct ec2 *ec2)
 struct headers {
     char *host;
     char *date;
-    char *token;
-    char *authorization;
+    struct secret *token;
+    struct secret *authorization;
     const char *lines[8];
 };
 
@@ -117,8 +117,8 @@ static void headers_done(struct headers *headers)
 {
     free(headers->host);
     free(headers->date);
-    mem_free_secret(headers->token);
-    free(headers->authorization);
+    secret_free(headers->token);
+    secret_free(headers->authorization);
 }
 
 static int sign(struct ec2_call *call, const struct aws_keys *keys, struct headers *ret_headers,
@@ -138,17 +138,15 @@ static int sign(struct ec2_call *call, const struct aws_keys *keys, struct heade
     size_t count = 0;
     ret_headers->host = mem_printf("Host: %s", call->ec2->host);
     ret_headers->date = mem_printf("X-Amz-Date: %s", signature.date);
-    ret_headers->authorization = mem_printf("Authorization: %s", signature.authorization);
+    ret_headers->authorization = secret_prefixed("Authorization: ", signature.authorization);
     sigv4_signature_done(&signature);
     ret_headers->lines[count++] = "Content-Type: application/x-www-form-urlencoded; charset=utf-8";
     ret_headers->lines[count++] = "User-Agent: tee-controller/" TEE_VERSION;
     ret_headers->lines[count++] = ret_headers->host;
     ret_headers->lines[count++] = ret_headers->date;
-    ret_headers->lines[count++] = ret_headers->authorization;
-    if (keys->session_token) {
-        ret_headers->token = mem_printf("X-Amz-Security-Token: %s", keys->session_token);
-        ret_headers->lines[count++] = ret_headers->token;
-    }
+    ret_headers->lines[count++] = secret_reveal(ret_headers->authorization);
+    ret_headers->token = secret_prefixed("X-Amz-Security-Token: ", keys->session_token);
+    ret_headers->lines[count++] = secret_reveal(ret_headers->token);
     ret_headers->lines[count] = NULL;
     return 0;
 }

@@ -28,7 +28,7 @@ static int exchange_once(struct imds *imds, const char *path, struct buf *ret_te
 {
     CLEANUP(freep) char *url = mem_printf("%s%s", imds->endpoint, path);
     const char *ask = "x-aws-ec2-metadata-token-ttl-seconds: 21600";
-    const char *const headers[] = {imds->token_header ? imds->token_header : ask, NULL};
+    const char *const headers[] = {imds->token_header ? secret_reveal(imds->token_header) : ask, NULL};
     const struct http_request request = {.method = imds->token_header ? "GET" : "PUT",
                                          .url = url,
                                          .headers = headers,
@@ -81,7 +81,7 @@ int imds_open(const char *endpoint, struct stop *stop, struct imds *ret_imds, st
     int result = exchange(&imds, "/latest/api/token", &token, err);
     if (result == 0) {
         if (is_token(&token))
-            imds.token_header = mem_printf("x-aws-ec2-metadata-token: %s", token.data);
+            imds.token_header = secret_take(mem_printf("x-aws-ec2-metadata-token: %s", token.data));
         else
             result = error_set(err, ERROR_UNAVAILABLE, "MetadataFailed",
                                "the metadata service's token is malformed");
@@ -101,7 +101,7 @@ int imds_get(struct imds *imds, const char *path, struct buf *ret_text, struct e
 
 void imds_done(struct imds *imds)
 {
-    mem_free_secret(imds->token_header);
+    secret_free(imds->token_header);
     http_client_free(imds->client);
 }
 

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/secret.h"
 #include "base/thread.h"
 
 struct http_client;
@@ -20,7 +21,7 @@ struct imds {
     const char *endpoint;
     struct stop *stop; /* or NULL */
     struct http_client *client;
-    char *token_header; /* NULL until it was given */
+    struct secret *token_header; /* NULL until it was given */
 };
 
 /* On failure there is nothing to be released. */

@@ -6,7 +6,6 @@
 #include "base/mem.h"
 
 #include <ctype.h>
-#include <openssl/crypto.h>
 #include <string.h>
 
 enum { MAX_FILE = 256 * 1024, MAX_SETTINGS = 4096 };
@@ -28,23 +27,30 @@ static int fail(const struct reading *reading, const char *what, struct error *e
     return error_set(err, ERROR_INVALID, "BadProfile", "%s, line %d: %s", reading->name, reading->line, what);
 }
 
+/* Where the text begins without the blanks at its ends; *len becomes what is left. */
+static const char *skip_blanks(const char *text, size_t *len)
+{
+    while (*len > 0 && strchr(blanks, *text)) {
+        text++;
+        (*len)--;
+    }
+    while (*len > 0 && strchr(blanks, text[*len - 1]))
+        (*len)--;
+    return text;
+}
+
 static char *trim(const char *text, size_t len)
 {
-    while (len > 0 && strchr(blanks, *text)) {
-        text++;
-        len--;
-    }
-    while (len > 0 && strchr(blanks, text[len - 1]))
-        len--;
+    text = skip_blanks(text, &len);
     return mem_strndup(text, len);
 }
 
-static int add(struct reading *reading, char *key, char *value, struct error *err)
+static int add(struct reading *reading, char *key, struct secret *value, struct error *err)
 {
     struct profile_files *files = reading->files;
     if (files->count == MAX_SETTINGS) {
         free(key);
-        free(value);
+        secret_free(value);
         return fail(reading, "more than 4096 settings", err);
     }
     files->items = mem_realloc(files->items, files->count + 1, sizeof(*files->items));
@@ -80,7 +86,7 @@ static int open_section(struct reading *reading, const char *line, struct error 
     reading->key = NULL;
     reading->section = name_section(reading, inner);
     reading->is_skipped = !reading->section;
-    return reading->section ? add(reading, mem_strdup(""), mem_strdup(""), err) : 0;
+    return reading->section ? add(reading, mem_strdup(""), secret_new(""), err) : 0;
 }
 
 /* A comment begins the line, or follows a blank. */
@@ -104,7 +110,9 @@ static int read_setting(struct reading *reading, const char *line, bool is_neste
         return fail(reading, "a setting must stand in a section", err);
     for (char *at = key; *at; at++)
         *at = (char)tolower((unsigned char)*at);
-    char *value = trim(equals + 1, value_len(equals + 1));
+    size_t len = value_len(equals + 1);
+    const char *text = skip_blanks(equals + 1, &len);
+    struct secret *value = secret_new_len(text, len);
     if (is_nested)
         return add(reading, mem_printf("%s.%s", reading->key, key), value, err);
     free(reading->key);
@@ -132,11 +140,9 @@ int profile_files_add(struct profile_files *files, const char *text, const char 
     int result = 0;
     while (result == 0 && *text) {
         size_t len = strcspn(text, "\n");
-        char *line = mem_strndup(text, len);
+        CLEANUP(secret_freep) struct secret *line = secret_new_len(text, len);
         reading.line++;
-        result = read_line(&reading, line, err);
-        OPENSSL_cleanse(line, len);
-        free(line);
+        result = read_line(&reading, secret_reveal(line), err);
         text += len + (text[len] == '\n');
     }
     free(reading.section);
@@ -199,7 +205,7 @@ void profile_files_done(struct profile_files *files)
 {
     for (size_t i = 0; i < files->count; i++) {
         struct profile_setting *item = &files->items[i];
-        mem_free_secret(item->value);
+        secret_free(item->value);
         free(item->key);
         free(item->section);
     }
@@ -207,8 +213,8 @@ void profile_files_done(struct profile_files *files)
     *files = (struct profile_files){.items = NULL};
 }
 
-static const char *find(const struct profile_files *files, const char *kind, const char *name,
-                        const char *key)
+static const struct secret *find(const struct profile_files *files, const char *kind, const char *name,
+                                 const char *key)
 {
     size_t len = strlen(kind);
     for (size_t i = files->count; i > 0; i--) {
@@ -225,9 +231,15 @@ bool profile_files_has(const struct profile_files *files, const char *kind, cons
     return find(files, kind, name, "") != NULL;
 }
 
+const struct secret *profile_files_find_secret(const struct profile_files *files, const char *kind,
+                                               const char *name, const char *key)
+{
+    const struct secret *value = find(files, kind, name, key);
+    return value && *secret_reveal(value) ? value : NULL;
+}
+
 const char *profile_files_find(const struct profile_files *files, const char *kind, const char *name,
                                const char *key)
 {
-    const char *value = find(files, kind, name, key);
-    return value && *value ? value : NULL;
+    return secret_reveal(profile_files_find_secret(files, kind, name, key));
 }

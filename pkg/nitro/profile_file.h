@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/secret.h"
 #include "nitro/aws_config.h"
 
 #include <stdbool.h>
@@ -22,7 +23,7 @@
 struct profile_setting {
     char *section; /* "profile x", "services x" and the like */
     char *key;     /* "" for the section itself */
-    char *value;
+    struct secret *value;
 };
 
 struct profile_files {
@@ -39,7 +40,10 @@ MUST_CHECK int profile_files_add(struct profile_files *files, const char *text, 
 void profile_files_done(struct profile_files *files);
 
 bool profile_files_has(const struct profile_files *files, const char *kind, const char *name);
-/* NULL if it is not set, or empty. kind: "profile", "services". */
+/* NULL if it is not set, or empty. kind: "profile", "services". Which of the settings are secret, who asks
+ * for them knows. */
+const struct secret *profile_files_find_secret(const struct profile_files *files, const char *kind,
+                                               const char *name, const char *key);
 const char *profile_files_find(const struct profile_files *files, const char *kind, const char *name,
                                const char *key);
 

@@ -107,20 +107,17 @@ static struct key hmac(const void *key, size_t len, const char *text)
     return result;
 }
 
-static void put_signature(const char *secret, const struct sigv4_scope *scope, const char *day,
+static void put_signature(const struct secret *secret, const struct sigv4_scope *scope, const char *day,
                           struct sigv4_signature *signature)
 {
     const char *const parts[] = {day, scope->region, scope->service, "aws4_request",
                                  signature->string_to_sign};
-    size_t len = strlen(secret) + 4;
-    char *first = mem_printf("AWS4%s", secret);
-    struct key key = hmac(first, len, parts[0]);
+    CLEANUP(secret_freep) struct secret *first = secret_prefixed("AWS4", secret);
+    struct key key = hmac(secret_reveal(first), strlen(secret_reveal(first)), parts[0]);
     for (size_t i = 1; i < ARRAY_LEN(parts); i++)
         key = hmac(key.bytes, sizeof(key.bytes), parts[i]);
     hex_encode(key.bytes, sizeof(key.bytes), signature->signature);
-    OPENSSL_cleanse(first, len);
     OPENSSL_cleanse(&key, sizeof(key));
-    free(first);
 }
 
 static int format_date(int64_t wall_ms, char ret_date[SIGV4_DATE_SIZE])
@@ -143,8 +140,9 @@ static void sign_text(const struct aws_keys *keys, const struct sigv4_scope *sco
     sha256_hex(canonical->data, canonical->len, hash);
     signature->string_to_sign = mem_printf("%s\n%s\n%s\n%s", algorithm, signature->date, place, hash);
     put_signature(keys->secret_access_key, scope, day, signature);
-    signature->authorization = mem_printf("%s Credential=%s/%s, SignedHeaders=%s, Signature=%s", algorithm,
-                                          keys->access_key_id, place, names, signature->signature);
+    signature->authorization =
+        secret_take(mem_printf("%s Credential=%s/%s, SignedHeaders=%s, Signature=%s", algorithm,
+                               keys->access_key_id, place, names, signature->signature));
 }
 
 int sigv4_sign(const struct sigv4_request *request, const struct aws_keys *keys,
@@ -162,13 +160,14 @@ int sigv4_sign(const struct sigv4_request *request, const struct aws_keys *keys,
     if (!has_header(request, "x-amz-date"))
         insert_header(&list, (struct sigv4_header){"x-amz-date", signature.date});
     if (keys->session_token && !has_header(request, "x-amz-security-token"))
-        insert_header(&list, (struct sigv4_header){"x-amz-security-token", keys->session_token});
+        insert_header(&list,
+                      (struct sigv4_header){"x-amz-security-token", secret_reveal(keys->session_token)});
     buf_init(&canonical, MAX_TEXT);
     put_canonical(&canonical, &names, request, &list);
     bool is_ok = buf_is_ok(&canonical) && buf_is_ok(&names);
     if (is_ok)
         sign_text(keys, scope, &canonical, buf_text(&names), &signature);
-    signature.canonical_request = buf_steal(&canonical);
+    signature.canonical_request = secret_take(buf_steal(&canonical));
     if (!is_ok) {
         sigv4_signature_done(&signature);
         return error_set(err, ERROR_INVALID, "SignFailed", "the request is too large to be signed");
@@ -179,10 +178,8 @@ int sigv4_sign(const struct sigv4_request *request, const struct aws_keys *keys,
 
 void sigv4_signature_done(struct sigv4_signature *signature)
 {
-    if (signature->canonical_request)
-        OPENSSL_cleanse(signature->canonical_request, strlen(signature->canonical_request));
-    free(signature->canonical_request);
+    secret_free(signature->canonical_request);
+    secret_free(signature->authorization);
     free(signature->string_to_sign);
-    free(signature->authorization);
     *signature = (struct sigv4_signature){.authorization = NULL};
 }

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/secret.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,11 +22,11 @@
 
 enum { SIGV4_DATE_SIZE = 17, SIGV4_SIGNATURE_SIZE = 65 };
 
-/* Borrowed texts; never in a log. */
+/* Borrowed. The id is no secret: it stands in every request. */
 struct aws_keys {
     const char *access_key_id;
-    const char *secret_access_key;
-    const char *session_token; /* NULL: none */
+    const struct secret *secret_access_key;
+    const struct secret *session_token; /* NULL: none */
 };
 
 struct sigv4_header {
@@ -54,8 +55,8 @@ struct sigv4_scope {
 struct sigv4_signature {
     char date[SIGV4_DATE_SIZE];           /* 20260102T030405Z, for x-amz-date */
     char signature[SIGV4_SIGNATURE_SIZE]; /* lower-case hex */
-    char *authorization;                  /* for Authorization */
-    char *canonical_request;              /* holds the session token */
+    struct secret *authorization;         /* for Authorization */
+    struct secret *canonical_request;     /* holds the session token */
     char *string_to_sign;
 };
 

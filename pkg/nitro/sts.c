@@ -47,7 +47,7 @@ static int check_role(const struct sts_role *role, struct error *err)
         wrong = "the session's name must be 2 to 64 of letters, digits and _+=,.@-";
     else if (role->external_id && !has_form(role->external_id, WORD ":/", 2, 1224))
         wrong = "the external id must be 2 to 1224 of letters, digits and _+=,.@:/-";
-    else if (role->token && strlen(role->token) < 4)
+    else if (role->token && strlen(secret_reveal(role->token)) < 4)
         wrong = "the web identity token must have at least 4 characters";
     else if (role->duration_s != 0 && (role->duration_s < 900 || role->duration_s > 43200))
         wrong = "the duration must be 900 to 43200 seconds";
@@ -73,7 +73,7 @@ static void put_body(struct call *call)
     put_field(&call->body, "RoleArn", role->arn);
     put_field(&call->body, "RoleSessionName", role->session_name ? role->session_name : name);
     put_field(&call->body, "ExternalId", role->token ? NULL : role->external_id);
-    put_field(&call->body, "WebIdentityToken", role->token);
+    put_field(&call->body, "WebIdentityToken", secret_reveal(role->token));
     put_field(&call->body, "DurationSeconds", role->duration_s ? duration : NULL);
 }
 
@@ -97,19 +97,19 @@ static int find_endpoint(struct call *call, struct error *err)
     return 0;
 }
 
-/* The headers of a signed request; what they hold is wiped after it. */
+/* The headers of a signed request. */
 struct headers {
     char *date;
-    char *token;
-    char *authorization;
+    struct secret *token;
+    struct secret *authorization;
     const char *lines[6];
 };
 
 static void headers_done(struct headers *headers)
 {
-    text_wipep(&headers->token);
+    secret_free(headers->token);
+    secret_free(headers->authorization);
     free(headers->date);
-    free(headers->authorization);
 }
 
 static int sign(struct call *call, struct headers *headers, struct error *err)
@@ -128,51 +128,46 @@ static int sign(struct call *call, struct headers *headers, struct error *err)
         return -1;
     size_t count = 2; /* behind those that every request has */
     headers->date = mem_printf("X-Amz-Date: %s", signature.date);
-    headers->authorization = mem_printf("Authorization: %s", signature.authorization);
+    headers->authorization = secret_prefixed("Authorization: ", signature.authorization);
     sigv4_signature_done(&signature);
     headers->lines[count++] = headers->date;
-    headers->lines[count++] = headers->authorization;
-    if (keys->session_token) {
-        headers->token = mem_printf("X-Amz-Security-Token: %s", keys->session_token);
-        headers->lines[count] = headers->token;
-    }
+    headers->lines[count++] = secret_reveal(headers->authorization);
+    headers->token = secret_prefixed("X-Amz-Security-Token: ", keys->session_token);
+    headers->lines[count] = secret_reveal(headers->token);
     return 0;
 }
 
-/* What an answer says of keys; texts are wiped. */
+/* What an answer says of keys. */
 struct answer {
     char *access;
-    char *secret;
-    char *token;
+    struct secret *secret;
+    struct secret *token;
     char *expiration;
 };
 
 static void answer_done(struct answer *answer)
 {
-    text_wipep(&answer->access);
-    text_wipep(&answer->secret);
-    text_wipep(&answer->token);
+    free(answer->access);
+    secret_free(answer->secret);
+    secret_free(answer->token);
     free(answer->expiration);
 }
 
 static int on_end(void *ctx, const char *path, const char *text, struct error *err)
 {
     struct answer *answer = ctx;
-    const struct {
-        const char *name;
-        char **ret;
-    } fields[] = {{"AccessKeyId", &answer->access},
-                  {"SecretAccessKey", &answer->secret},
-                  {"SessionToken", &answer->token},
-                  {"Expiration", &answer->expiration}};
     static const char parent[] = "Result/Credentials/";
     const char *at = strstr(path, parent);
+    const char *name = at ? at + sizeof(parent) - 1 : "";
     (void)err;
-    for (size_t i = 0; at && i < ARRAY_LEN(fields); i++) {
-        if (strcmp(at + sizeof(parent) - 1, fields[i].name) != 0 || *fields[i].ret)
-            continue;
-        *fields[i].ret = mem_strdup(text);
-    }
+    if (strcmp(name, "AccessKeyId") == 0 && !answer->access)
+        answer->access = mem_strdup(text);
+    else if (strcmp(name, "SecretAccessKey") == 0 && !answer->secret)
+        answer->secret = secret_new(text);
+    else if (strcmp(name, "SessionToken") == 0 && !answer->token)
+        answer->token = secret_new(text);
+    else if (strcmp(name, "Expiration") == 0 && !answer->expiration)
+        answer->expiration = mem_strdup(text);
     return 0;
 }
 

@@ -17,7 +17,7 @@ struct sts_role {
     const char *arn;
     const char *session_name;    /* NULL: one that names this program and the time */
     const char *external_id;     /* or NULL; not with a web identity */
-    const char *token;           /* of a web identity, or NULL */
+    const struct secret *token;  /* of a web identity, or NULL */
     const struct aws_keys *base; /* what signs, where there is no token */
     const char *provider;        /* of the identity */
     const char *region;          /* NULL: the configuration's, else the metadata service's */

@@ -200,18 +200,19 @@ static int assume(struct probe *probe, bool has_base, struct error *err)
     const json_t *input = probe->input;
     if (has_base && aws_credentials_get(probe->credentials, &base, err) < 0)
         return -1;
+    CLEANUP(secret_freep) struct secret *token = secret_new(text_of(input, "token"));
     const struct sts_role role = {.arn = text_of(input, "role"),
                                   .session_name = text_of(input, "session"),
                                   .external_id = text_of(input, "externalId"),
-                                  .token = text_of(input, "token"),
+                                  .token = token,
                                   .base = has_base ? &base->keys : NULL,
                                   .provider = "profile",
                                   .duration_s = (int)json_integer_value(json_object_get(input, "duration"))};
     if (sts_assume(probe->keys, &role, &taken, err) < 0)
         return -1;
     json_text(&probe->out, NULL, taken->keys.access_key_id);
-    json_text(&probe->out, NULL, taken->keys.secret_access_key);
-    json_text(&probe->out, NULL, taken->keys.session_token);
+    json_text(&probe->out, NULL, secret_reveal(taken->keys.secret_access_key));
+    json_text(&probe->out, NULL, secret_reveal(taken->keys.session_token));
     json_int(&probe->out, NULL, taken->expires_ms / 1000);
     return 0;
 }

@@ -118,17 +118,20 @@ static void sign(const struct sim_scene *scene, const char *body, const struct s
                                           .body_len = strlen(body)};
     const struct sigv4_scope scope = {signing->region ? signing->region : "us-east-1", "ec2",
                                       clock_wall_ms(clock_real()) + signing->skew_ms};
-    struct aws_keys keys = signing->keys;
-    if (!keys.access_key_id)
-        keys = (struct aws_keys){"test", "test", NULL};
+    const struct sim_signing_keys *given = &signing->keys;
+    const char *secret_text = given->access_key_id ? given->secret_access_key : "test";
+    CLEANUP(secret_freep) struct secret *secret = secret_new(secret_text);
+    CLEANUP(secret_freep) struct secret *token = secret_new(given->session_token);
+    const struct aws_keys keys = {given->access_key_id ? given->access_key_id : "test", secret, token};
     CLEANUP(sigv4_signature_done) struct sigv4_signature signature = {0};
     struct error err = {0};
     assert_int_equal(sigv4_sign(&request, &keys, &scope, &signature, &err), 0);
     ret_headers[0] = mem_strdup("Content-Type: application/x-www-form-urlencoded");
     ret_headers[1] = mem_printf("X-Amz-Date: %s", signature.date);
-    ret_headers[2] = signing->is_unsigned ? mem_strdup("X-Nothing: 1")
-                                          : mem_printf("Authorization: %s", signature.authorization);
-    ret_headers[3] = mem_printf("X-Amz-Security-Token: %s", keys.session_token ? keys.session_token : "");
+    ret_headers[2] = signing->is_unsigned
+                         ? mem_strdup("X-Nothing: 1")
+                         : mem_printf("Authorization: %s", secret_reveal(signature.authorization));
+    ret_headers[3] = mem_printf("X-Amz-Security-Token: %s", given->session_token ? given->session_token : "");
 }
 
 int sim_scene_ec2(struct sim_scene *scene, const char *body, int64_t timeout_ms,

@@ -24,8 +24,15 @@ struct sim_scene {
     char address[20]; /* of the instance that it names */
 };
 
+/* Keys that stand in a test as they are. */
+struct sim_signing_keys {
+    const char *access_key_id;
+    const char *secret_access_key;
+    const char *session_token; /* NULL: none */
+};
+
 struct sim_signing {
-    struct aws_keys keys;
+    struct sim_signing_keys keys;
     const char *region;
     int64_t skew_ms;
     bool is_unsigned;

@@ -322,7 +322,8 @@ static void test_answers_of_sts(void **state)
 static void test_the_clock_is_corrected(void **state)
 {
     struct scene *scene = *state;
-    const struct aws_keys base = {"AKBASE", "secret", NULL};
+    CLEANUP(secret_freep) struct secret *secret = secret_new("secret");
+    const struct aws_keys base = {"AKBASE", secret, NULL};
     const struct sts_role role = {
         .arn = ROLE, .external_id = "ext:1", .base = &base, .provider = "profile", .duration_s = 900};
     CLEANUP(aws_identity_unrefp) struct aws_identity *identity = NULL;

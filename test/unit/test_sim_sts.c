@@ -49,7 +49,7 @@ static void assume(struct sim_scene *scene, const struct sts_role *role, const c
 static void test_signed_roles(void **state)
 {
     static const struct {
-        struct aws_keys keys;
+        struct sim_signing_keys keys;
         const char *role;
         const char *external;
         const char *reason;
@@ -65,10 +65,11 @@ static void test_signed_roles(void **state)
         {{"test", "test", NULL}, "arn:aws:iam::111111111111:role/test", NULL, "AccessDenied"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        const struct sts_role role = {.arn = cases[i].role,
-                                      .external_id = cases[i].external,
-                                      .base = &cases[i].keys,
-                                      .provider = "profile"};
+        CLEANUP(secret_freep) struct secret *secret = secret_new(cases[i].keys.secret_access_key);
+        CLEANUP(secret_freep) struct secret *token = secret_new(cases[i].keys.session_token);
+        const struct aws_keys keys = {cases[i].keys.access_key_id, secret, token};
+        const struct sts_role role = {
+            .arn = cases[i].role, .external_id = cases[i].external, .base = &keys, .provider = "profile"};
         assume(*state, &role, cases[i].reason, NULL);
     }
 }
@@ -77,7 +78,7 @@ static void test_signed_roles(void **state)
 static void test_roles_in_a_chain(void **state)
 {
     CLEANUP(aws_identity_unrefp) struct aws_identity *first = NULL;
-    CLEANUP(freep) char *token = make_token("sts.amazonaws.com", 60);
+    CLEANUP(secret_freep) struct secret *token = secret_take(make_token("sts.amazonaws.com", 60));
     const struct sts_role web = {.arn = ROLE, .token = token, .provider = "web-identity"};
     assume(*state, &web, NULL, &first);
     struct aws_keys keys = first->keys;
@@ -99,7 +100,8 @@ static void test_tokens(void **state)
                  {"abcd", "InvalidIdentityToken"},
                  {"a.b.c", "InvalidIdentityToken"}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        const struct sts_role role = {.arn = ROLE, .token = cases[i].token, .provider = "web-identity"};
+        CLEANUP(secret_freep) struct secret *token = secret_new(cases[i].token);
+        const struct sts_role role = {.arn = ROLE, .token = token, .provider = "web-identity"};
         assume(*state, &role, cases[i].reason, NULL);
     }
 }

@@ -363,8 +363,8 @@ static void compare(const struct scene *scene, const json_t *wanted, const struc
     if (!got)
         fail_msg("%s: %s (%s)", scene->root, err->text, scene->trouble);
     expect_text(wanted, "access_key_id", got->keys.access_key_id);
-    expect_text(wanted, "secret_access_key", got->keys.secret_access_key);
-    expect_text(wanted, "session_token", got->keys.session_token);
+    expect_text(wanted, "secret_access_key", secret_reveal(got->keys.secret_access_key));
+    expect_text(wanted, "session_token", secret_reveal(got->keys.session_token));
     const json_t *expiry = json_object_get(wanted, "expiry");
     if (expiry)
         assert_int_equal(got->expires_ms, json_integer_value(expiry) * 1000);
