@@ -200,7 +200,7 @@ static void set_tls(CURL *easy, const struct http_tls *tls)
     if (tls->cert_pem)
         set_pem(easy, CURLOPT_SSLCERT_BLOB, tls->cert_pem);
     if (tls->key_pem)
-        set_pem(easy, CURLOPT_SSLKEY_BLOB, tls->key_pem);
+        set_pem(easy, CURLOPT_SSLKEY_BLOB, secret_reveal(tls->key_pem));
     if (tls->insecure_skip_verify) {
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);

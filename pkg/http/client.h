@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/secret.h"
 #include "base/thread.h"
 
 #include <stdbool.h>
@@ -25,13 +26,13 @@ struct http_client;
 
 /* How the peer is authenticated and how we authenticate; all optional, all borrowed. */
 struct http_tls {
-    const char *ca_file;       /* NULL: the system's store, unless ca_pem */
-    const char *ca_pem;        /* PEM text */
-    const char *cert_pem;      /* client certificate, PEM text */
-    const char *key_pem;       /* its key, PEM text */
-    const char *server_name;   /* expected instead of the URL's host */
-    bool insecure_skip_verify; /* kubeconfig's flag, and attestation presets that pin the certificate
-                                  themselves */
+    const char *ca_file;          /* NULL: the system's store, unless ca_pem */
+    const char *ca_pem;           /* PEM text */
+    const char *cert_pem;         /* client certificate, PEM text */
+    const struct secret *key_pem; /* its key, PEM text */
+    const char *server_name;      /* expected instead of the URL's host */
+    bool insecure_skip_verify;    /* kubeconfig's flag, and attestation presets that pin the certificate
+                                     themselves */
 };
 
 /* Called with each piece of a 2xx body as it arrives; -1 (err filled) ends the transfer with that error. */

@@ -123,7 +123,7 @@ static int send_as(struct exchange *exchange, const struct kube_auth *auth, int6
     CLEANUP(freep) char *url = mem_printf("%s%s", config->server, request->path);
     CLEANUP(freep)
     char *content_type = request->content_type ? mem_printf("Content-Type: %s", request->content_type) : NULL;
-    CLEANUP(freep) char *token = auth->token ? mem_printf("Authorization: Bearer %s", auth->token) : NULL;
+    CLEANUP(secret_freep) struct secret *token = secret_prefixed("Authorization: Bearer ", auth->token);
     const char *headers[MAX_HEADERS + 1] = {
         "Accept: application/json;drop=metadata.managedFields, application/json",
         exchange->client->agent_header};
@@ -131,7 +131,7 @@ static int send_as(struct exchange *exchange, const struct kube_auth *auth, int6
     if (content_type)
         headers[count++] = content_type;
     if (token)
-        headers[count++] = token;
+        headers[count++] = secret_reveal(token);
     for (char **line = config->impersonation; line && *line && count < MAX_HEADERS; line++)
         headers[count++] = *line;
     const struct http_tls tls = {.ca_pem = auth->ca_pem,
@@ -156,10 +156,7 @@ static int send_as(struct exchange *exchange, const struct kube_auth *auth, int6
         .sink_ctx = request->sink_ctx,
         .stop = request->stop,
     };
-    int result = http_perform(exchange->http, &http_request, &exchange->response, err);
-    if (token)
-        explicit_bzero(token, strlen(token));
-    return result;
+    return http_perform(exchange->http, &http_request, &exchange->response, err);
 }
 
 /* Credentials may take a program's while: the time is looked at when they are there. */

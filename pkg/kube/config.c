@@ -159,6 +159,25 @@ static int copy_pem(const struct entry *entry, const char *field, char **ret_pem
     return *ret_pem ? 0 : copy_path(entry, field, ret_file, err);
 }
 
+/* The same for a field whose text is secret: the copy is wiped, libyaml's tree is not. */
+static int copy_secret_text(const struct entry *entry, const char *field, struct secret **ret_secret,
+                            struct error *err)
+{
+    char *text = NULL;
+    int result = copy_text(entry, field, &text, err);
+    *ret_secret = secret_take(text);
+    return result;
+}
+
+static int copy_secret_pem(const struct entry *entry, const char *field, struct secret **ret_pem,
+                           char **ret_file, struct error *err)
+{
+    char *pem = NULL;
+    int result = copy_pem(entry, field, &pem, ret_file, err);
+    *ret_pem = secret_take(pem);
+    return result;
+}
+
 static int copy_bool(const struct entry *entry, const char *field, bool *ret_value, struct error *err)
 {
     struct yaml_value value = yaml_get_member(entry->value, field);
@@ -235,12 +254,12 @@ static int load_exec(const struct entry *entry, struct kube_config *config, stru
 
 static int load_user(const struct entry *entry, struct kube_config *config, struct error *err)
 {
-    if (refuse_unsupported(entry, err) < 0 || copy_text(entry, "token", &config->token, err) < 0 ||
+    if (refuse_unsupported(entry, err) < 0 || copy_secret_text(entry, "token", &config->token, err) < 0 ||
         copy_path(entry, "tokenFile", &config->token_file, err) < 0 ||
         copy_pem(entry, "client-certificate", &config->cert_pem, &config->cert_file, err) < 0 ||
-        copy_pem(entry, "client-key", &config->key_pem, &config->key_file, err) < 0)
+        copy_secret_pem(entry, "client-key", &config->key_pem, &config->key_file, err) < 0)
         return -1;
-    if (config->token && strpbrk(config->token, "\r\n"))
+    if (config->token && strpbrk(secret_reveal(config->token), "\r\n"))
         return entry_error(entry, "token", "holds a line end", err);
     bool has_cert = config->cert_pem || config->cert_file;
     bool has_key = config->key_pem || config->key_file;
@@ -360,8 +379,8 @@ void kube_config_done(struct kube_config *config)
     char *const texts[] = {config->server,   config->namespace, config->tls_server_name, config->proxy_url,
                            config->ca_file,  config->ca_pem,    config->cert_file,       config->cert_pem,
                            config->key_file, config->token_file};
-    mem_free_secret(config->token);
-    mem_free_secret(config->key_pem);
+    secret_free(config->token);
+    secret_free(config->key_pem);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         free(texts[i]);
     impersonation_free(config->impersonation);

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/secret.h"
 
 #include <stdbool.h>
 
@@ -26,8 +27,8 @@ struct kube_config {
     char *cert_file;
     char *cert_pem;
     char *key_file;
-    char *key_pem;
-    char *token;
+    struct secret *key_pem;
+    struct secret *token;
     char *token_file;         /* wins over token, which is what to use while the file cannot be read */
     struct exec_plugin *exec; /* instead of token, certificate and key */
     char **impersonation;     /* header lines, see impersonation.h */

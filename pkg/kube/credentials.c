@@ -53,8 +53,8 @@ void kube_auth_unref(struct kube_auth *auth)
 {
     if (!auth || !ref_put(&auth->ref))
         return;
-    mem_free_secret(auth->token);
-    mem_free_secret(auth->key_pem);
+    secret_free(auth->token);
+    secret_free(auth->key_pem);
     free(auth->ca_pem);
     free(auth->cert_pem);
     free(auth);
@@ -82,48 +82,63 @@ struct kube_credentials *kube_credentials_free(struct kube_credentials *credenti
     return NULL;
 }
 
-struct piece {
-    const char *path;     /* NULL: embedded */
-    const char *embedded; /* also what to use while the file cannot be read for the first time */
-    const char *last;
-    size_t max;
-};
-
-/* *problem: the first one, also where there is something to use instead. */
-static int read_piece(const struct piece *piece, char **ret_text, struct error *problem)
+/* True if *text is what the file holds; NULL is no file. *problem: the first one. */
+static bool read_piece(const char *path, struct buf *text, struct error *problem)
 {
-    if (!piece->path) {
-        *ret_text = mem_strdup(piece->embedded);
-        return 0;
-    }
     struct error err = {0};
-    CLEANUP(buf_done) struct buf text;
-    buf_init(&text, piece->max);
-    int result = file_read(piece->path, &text, &err);
-    if (result == 0 && text.len > 0) {
-        *ret_text = buf_steal(&text);
-        return 0;
-    }
+    if (!path)
+        return false;
+    int result = file_read(path, text, &err);
+    if (result == 0 && text->len > 0)
+        return true;
     if (result == 0)
-        error_set(&err, ERROR_INVALID, "BadToken", "%s: empty", piece->path);
+        error_set(&err, ERROR_INVALID, "BadToken", "%s: empty", path);
     if (problem->kind == ERROR_NONE)
         *problem = err;
-    const char *instead = piece->last ? piece->last : piece->embedded;
-    *ret_text = mem_strdup(instead);
-    return instead ? 0 : -1;
+    return false;
+}
+
+/* While a file cannot be read, its last content is used or else what is embedded: then *problem is set, too.
+ */
+static int read_cert(const char *path, const char *embedded, const char *last, char **ret_pem,
+                     struct error *problem)
+{
+    CLEANUP(buf_done) struct buf text;
+    buf_init(&text, MAX_PEM_BYTES);
+    if (read_piece(path, &text, problem))
+        *ret_pem = buf_steal(&text);
+    else
+        *ret_pem = mem_strdup(path && last ? last : embedded);
+    return !path || *ret_pem ? 0 : -1;
+}
+
+static int read_secret(const char *path, size_t max, const struct secret *embedded, const struct secret *last,
+                       struct secret **ret_secret, struct error *problem)
+{
+    CLEANUP(buf_wipe) struct buf text;
+    buf_init(&text, max);
+    if (read_piece(path, &text, problem))
+        *ret_secret = secret_new(buf_text(&text));
+    else
+        *ret_secret = secret_copy(path && last ? last : embedded);
+    return !path || *ret_secret ? 0 : -1;
 }
 
 /* White space at the end is the editor's; inside it would break the header. */
-static int clean_token(char *token, const char *path, struct error *err)
+static int clean_token(struct secret **token, const char *path, struct error *err)
 {
-    if (!token)
+    const char *text = secret_reveal(*token);
+    size_t len = text ? strlen(text) : 0;
+    if (!text)
         return 0;
-    size_t len = strlen(token);
-    while (len > 0 && strchr(" \t\r\n", token[len - 1]))
-        token[--len] = '\0';
-    if (len > 0 && !strpbrk(token, " \t\r\n"))
-        return 0;
-    return error_set(err, ERROR_INVALID, "BadToken", "%s: not a token", path ? path : "token");
+    while (len > 0 && strchr(" \t\r\n", text[len - 1]))
+        len--;
+    if (len == 0 || strcspn(text, " \t\r\n") < len)
+        return error_set(err, ERROR_INVALID, "BadToken", "%s: not a token", path ? path : "token");
+    struct secret *clean = secret_new_len(text, len);
+    secret_free(*token);
+    *token = clean;
+    return 0;
 }
 
 static int read_auth(const struct kube_config *config, const struct kube_auth *last, struct kube_auth *auth,
@@ -132,14 +147,12 @@ static int read_auth(const struct kube_config *config, const struct kube_auth *l
     static const struct kube_auth none = {.token = NULL};
     if (!last)
         last = &none;
-    const struct piece token = {config->token_file, config->token, last->token, MAX_TOKEN_BYTES};
-    const struct piece ca = {config->ca_file, config->ca_pem, last->ca_pem, MAX_PEM_BYTES};
-    const struct piece cert = {config->cert_file, config->cert_pem, last->cert_pem, MAX_PEM_BYTES};
-    const struct piece key = {config->key_file, config->key_pem, last->key_pem, MAX_PEM_BYTES};
-    if (read_piece(&token, &auth->token, err) < 0 || clean_token(auth->token, config->token_file, err) < 0 ||
-        read_piece(&ca, &auth->ca_pem, err) < 0 || read_piece(&cert, &auth->cert_pem, err) < 0)
+    if (read_secret(config->token_file, MAX_TOKEN_BYTES, config->token, last->token, &auth->token, err) < 0 ||
+        clean_token(&auth->token, config->token_file, err) < 0 ||
+        read_cert(config->ca_file, config->ca_pem, last->ca_pem, &auth->ca_pem, err) < 0 ||
+        read_cert(config->cert_file, config->cert_pem, last->cert_pem, &auth->cert_pem, err) < 0)
         return -1;
-    return read_piece(&key, &auth->key_pem, err);
+    return read_secret(config->key_file, MAX_PEM_BYTES, config->key_pem, last->key_pem, &auth->key_pem, err);
 }
 
 static bool has_granted(const struct plugin_state *plugin)
@@ -283,9 +296,9 @@ static int read_files(struct kube_credentials *credentials, struct error *err)
         return -1;
     }
     if (credentials->options.config->exec) {
-        auth->token = mem_strdup(granted->token);
+        auth->token = secret_copy(granted->token);
         auth->cert_pem = mem_strdup(granted->cert_pem);
-        auth->key_pem = mem_strdup(granted->key_pem);
+        auth->key_pem = secret_copy(granted->key_pem);
     }
     kube_auth_unref(credentials->auth);
     credentials->auth = auth;

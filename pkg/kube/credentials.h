@@ -14,14 +14,15 @@
 
 #include "base/clock.h"
 #include "base/ref.h"
+#include "base/secret.h"
 #include "kube/config.h"
 
 struct kube_auth {
     struct ref ref;
-    char *token; /* NULL where there is none; so are the others */
+    struct secret *token; /* NULL where there is none; so are the others */
     char *ca_pem;
     char *cert_pem;
-    char *key_pem;
+    struct secret *key_pem;
 };
 
 struct kube_credentials_options {

@@ -19,8 +19,8 @@ enum { MAX_INFO = 2 * 1024 * 1024 };
 extern char **environ;
 
 struct exec_plugin {
-    char *arguments[MAX_ARGUMENTS + 2]; /* the command first, NULL at the end */
-    char *variables[MAX_VARIABLES + 1]; /* NAME=value */
+    char *arguments[MAX_ARGUMENTS + 2];          /* the command first, NULL at the end */
+    struct secret *variables[MAX_VARIABLES + 1]; /* NAME=value, NULL at the end */
     char *api_version;
     char *install_hint; /* NULL */
     bool provide_cluster_info;
@@ -36,8 +36,8 @@ struct exec_plugin *exec_plugin_free(struct exec_plugin *plugin)
     if (!plugin)
         return NULL;
     mem_free_texts(plugin->arguments);
-    for (char **variable = plugin->variables; *variable; variable++)
-        mem_free_secret(*variable);
+    for (struct secret **variable = plugin->variables; *variable; variable++)
+        secret_free(*variable);
     free(plugin->api_version);
     free(plugin->install_hint);
     free(plugin);
@@ -77,7 +77,7 @@ static int decode_variables(struct yaml_value exec, struct exec_plugin *plugin, 
         const char *value = yaml_get_text(yaml_get_member(item, "value"));
         if (!name || !*name || strchr(name, '='))
             return bad(err, "env", "has a variable without a name");
-        plugin->variables[i] = mem_printf("%s=%s", name, value ? value : "");
+        plugin->variables[i] = secret_take(mem_printf("%s=%s", name, value ? value : ""));
     }
     return 0;
 }
@@ -182,9 +182,11 @@ static char **make_environment(const struct exec_plugin *plugin, char *info)
     char **list = mem_calloc(count + MAX_VARIABLES + 2, sizeof(*list));
     count = 0;
     list[count++] = info;
-    for (char *const *variable = plugin->variables; *variable; variable++)
-        if (!is_set_in(list, *variable))
-            list[count++] = *variable;
+    for (struct secret *const *variable = plugin->variables; *variable; variable++) {
+        char *text = (char *)secret_reveal(*variable);
+        if (!is_set_in(list, text))
+            list[count++] = text;
+    }
     for (char **variable = environ; variable && *variable; variable++)
         if (!is_set_in(list, *variable))
             list[count++] = *variable;
@@ -193,9 +195,9 @@ static char **make_environment(const struct exec_plugin *plugin, char *info)
 
 void exec_credential_done(struct exec_credential *credential)
 {
-    mem_free_secret(credential->token);
-    mem_free_secret(credential->cert_pem);
-    mem_free_secret(credential->key_pem);
+    secret_free(credential->token);
+    free(credential->cert_pem);
+    secret_free(credential->key_pem);
     *credential = (struct exec_credential){0};
 }
 
@@ -233,9 +235,9 @@ static int decode_answer(const json_t *answer, const char *api_version, struct e
         return bad(err, "command", "printed a token with a blank or a control character");
     if (expires && time_parse(expires, &credential->expires_ms) < 0)
         return bad(err, "command", "printed an expirationTimestamp that is no time");
-    credential->token = mem_strdup(token);
+    credential->token = secret_new(token);
     credential->cert_pem = mem_strdup(cert);
-    credential->key_pem = mem_strdup(key);
+    credential->key_pem = secret_new(key);
     return 0;
 }
 

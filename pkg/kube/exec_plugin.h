@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/secret.h"
 #include "base/thread.h"
 #include "kube/yaml_tree.h"
 
@@ -31,9 +32,9 @@ struct exec_cluster {
 };
 
 struct exec_credential {
-    char *token; /* NULL, or cert and key are there */
+    struct secret *token; /* NULL, or cert and key are there */
     char *cert_pem;
-    char *key_pem;
+    struct secret *key_pem;
     int64_t expires_ms; /* Unix time; 0 = not said */
 };
 

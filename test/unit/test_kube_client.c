@@ -98,7 +98,7 @@ static void test_what_is_sent(void **state)
     const struct fake_reply replies[] = {{200, "{}", NULL, FAKE_WHOLE}, {200, "{\"a\":1}", NULL, FAKE_BYTES}};
     struct bed bed;
     bed_init(&bed, replies, ARRAY_LEN(replies));
-    bed.config.token = mem_strdup("secret");
+    bed.config.token = secret_new("secret");
     struct error err = {0};
     CLEANUP(buf_done) struct buf body;
     buf_init(&body, 100);

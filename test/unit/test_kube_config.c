@@ -182,7 +182,7 @@ static void test_all_fields(void **state)
     assert_string_equal(config.proxy_url, "socks5://p:1");
     assert_string_equal(config.ca_pem, "-----BEGIN X-----");
     assert_null(config.ca_file);
-    assert_string_equal(config.token, "secret");
+    assert_string_equal(secret_reveal(config.token), "secret");
     assert_string_equal(strrchr(config.token_file, '/'), "/token");
     assert_string_equal(config.cert_pem, "-----BEGIN X-----");
     assert_string_equal(config.key_file, key);

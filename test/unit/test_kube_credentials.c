@@ -75,8 +75,9 @@ static void test_the_token_follows_its_file(void **state)
         if (steps[i].expire)
             kube_credentials_expire(credentials);
         int result = kube_credentials_get(credentials, 0, &auth, &err);
-        if (result != (steps[i].token ? 0 : -1) || (result == 0 && strcmp(auth->token, steps[i].token) != 0))
-            fail_msg("%s: %s", steps[i].name, result == 0 ? auth->token : err.text);
+        if (result != (steps[i].token ? 0 : -1) ||
+            (result == 0 && strcmp(secret_reveal(auth->token), steps[i].token) != 0))
+            fail_msg("%s: %s", steps[i].name, result == 0 ? secret_reveal(auth->token) : err.text);
         if (result < 0)
             assert_non_null(strstr(err.text, path));
         else
@@ -93,19 +94,20 @@ static void test_a_set_outlives_its_replacement(void **state)
     (void)state;
     int64_t now_ms = 0;
     const struct clock clock = {read_clock, read_clock, &now_ms};
-    const struct kube_config config = {.token = (char *)"embedded", .token_file = (char *)"/nowhere/token"};
+    CLEANUP(secret_freep) struct secret *embedded = secret_new("embedded");
+    const struct kube_config config = {.token = embedded, .token_file = (char *)"/nowhere/token"};
     struct kube_credentials *credentials =
         kube_credentials_new(&(struct kube_credentials_options){.config = &config, .clock = &clock});
     struct kube_auth *old = NULL;
     struct kube_auth *new = NULL;
     struct error err = {0};
     assert_int_equal(kube_credentials_get(credentials, 0, &old, &err), 0);
-    assert_string_equal(old->token, "embedded");
+    assert_string_equal(secret_reveal(old->token), "embedded");
     kube_credentials_expire(credentials);
     assert_int_equal(kube_credentials_get(credentials, 0, &new, &err), 0);
     assert_ptr_not_equal(old, new);
     kube_credentials_free(credentials);
-    assert_string_equal(old->token, "embedded");
+    assert_string_equal(secret_reveal(old->token), "embedded");
     assert_null(old->cert_pem);
     kube_auth_unref(old);
     kube_auth_unref(new);

@@ -132,7 +132,7 @@ static void await_token(struct scene *scene, const char *token)
         CLEANUP(kube_auth_unrefp) struct kube_auth *auth = NULL;
         struct error err = {0};
         assert_int_equal(get(scene, WAIT_MS, &auth, &err), 0);
-        is_there = strcmp(auth->token, token) == 0;
+        is_there = strcmp(secret_reveal(auth->token), token) == 0;
         assert_true(clock_mono_ms(clock_real()) < deadline_ms);
     }
 }
@@ -163,7 +163,7 @@ static void test_what_it_is_given(void **state)
              "test -n \"$PATH\" || exit 9\necho '" ANSWER "{\"token\":\"t\"}}'\n");
     if (get(&scene, WAIT_MS, &auth, &err) < 0)
         fail_msg("%s", err.text);
-    assert_string_equal(auth->token, "t");
+    assert_string_equal(secret_reveal(auth->token), "t");
     assert_string_equal(auth->ca_pem, "-----BEGIN X-----");
     char given[1024] = "";
     CLEANUP(freep) char *path = mem_printf("%s/given", scene.folder);
@@ -217,8 +217,9 @@ static void test_when_it_runs_again(void **state)
         if (steps[i].expire)
             kube_credentials_expire(scene.credentials);
         int result = get(&scene, WAIT_MS, &auth, &err);
-        if (result != (steps[i].token ? 0 : -1) || (result == 0 && strcmp(auth->token, steps[i].token) != 0))
-            fail_msg("%s: %s", steps[i].name, result == 0 ? auth->token : err.text);
+        if (result != (steps[i].token ? 0 : -1) ||
+            (result == 0 && strcmp(secret_reveal(auth->token), steps[i].token) != 0))
+            fail_msg("%s: %s", steps[i].name, result == 0 ? secret_reveal(auth->token) : err.text);
         if (steps[i].then)
             await_token(&scene, steps[i].then);
     }
@@ -249,7 +250,7 @@ static void test_one_that_hangs(void **state)
     int64_t start_ms = clock_mono_ms(clock_real());
     for (int i = 0; i < 3; i++) {
         assert_int_equal(get(&scene, WAIT_MS, &auth, &err), 0);
-        assert_string_equal(auth->token, "1");
+        assert_string_equal(secret_reveal(auth->token), "1");
         kube_auth_unref(auth);
     }
     assert_true(clock_mono_ms(clock_real()) - start_ms < 5000);
@@ -257,7 +258,7 @@ static void test_one_that_hangs(void **state)
     start_ms = clock_mono_ms(clock_real());
     assert_int_equal(get(&scene, 100, &auth, &err), 0);
     assert_true(clock_mono_ms(clock_real()) - start_ms >= 100);
-    assert_string_equal(auth->token, "1");
+    assert_string_equal(secret_reveal(auth->token), "1");
     kube_auth_unref(auth);
     put_file(&scene, "go", "");
     await_token(&scene, "2");
