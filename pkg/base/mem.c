@@ -70,13 +70,6 @@ char *mem_strdup(const char *text)
     return text ? mem_strndup(text, strlen(text)) : NULL;
 }
 
-void mem_free_secret(char *text)
-{
-    if (text)
-        explicit_bzero(text, strlen(text));
-    free(text);
-}
-
 void mem_free_texts(char *const *texts)
 {
     for (; *texts; texts++)

@@ -21,8 +21,6 @@ void *mem_realloc(void *pointer, size_t count, size_t size);
 char *mem_strdup(const char *text);
 char *mem_strndup(const char *text, size_t len);
 void *mem_dup(const void *data, size_t len);
-/* Wipes and frees a text that nobody else may find in memory. NULL: nothing. */
-void mem_free_secret(char *text);
 /* Frees the texts up to a NULL; the list itself stays. */
 void mem_free_texts(char *const *texts);
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
