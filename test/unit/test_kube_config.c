@@ -153,6 +153,26 @@ static void test_refused(void **state)
     }
 }
 
+static void test_an_embedded_key(void **state)
+{
+    (void)state;
+    CLEANUP(freep) char *path = path_of("a");
+    put_file("a", "current-context: c\ncontexts:\n- {name: c, context: {cluster: k, user: u}}\n"
+                  "clusters:\n- {name: k, cluster: {server: 'https://h'}}\nusers:\n- name: u\n  user:\n"
+                  "    client-certificate-data: LS0tLS1CRUdJTiBYLS0tLS0=\n"
+                  "    client-key-data: LS0tLS1CRUdJTiBYLS0tLS0=\n    client-key: absent-but-data-win\n");
+    struct env env = {0};
+    struct kube_config_source source = {.kubeconfig = path, .get_env = get_env, .ctx = &env};
+    struct kube_config config = {0};
+    struct error err = {0};
+    if (kube_config_load(&source, &config, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_string_equal(secret_reveal(config.key_pem), "-----BEGIN X-----");
+    assert_null(config.key_file);
+    assert_null(config.token);
+    kube_config_done(&config);
+}
+
 static void test_all_fields(void **state)
 {
     (void)state;
@@ -283,11 +303,9 @@ static void test_impersonation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_all_fields),
-        cmocka_unit_test(test_first_file_wins),
-        cmocka_unit_test(test_service_account),
-        cmocka_unit_test(test_home),
+        cmocka_unit_test(test_refused),         cmocka_unit_test(test_an_embedded_key),
+        cmocka_unit_test(test_all_fields),      cmocka_unit_test(test_first_file_wins),
+        cmocka_unit_test(test_service_account), cmocka_unit_test(test_home),
         cmocka_unit_test(test_impersonation),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

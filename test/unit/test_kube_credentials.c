@@ -113,11 +113,33 @@ static void test_a_set_outlives_its_replacement(void **state)
     kube_auth_unref(new);
 }
 
+/* An embedded pair is there as it stands, and a key file that cannot be read leaves what is embedded. */
+static void test_an_embedded_key(void **state)
+{
+    (void)state;
+    static const char *const files[] = {NULL, "/nowhere/key"};
+    CLEANUP(secret_freep) struct secret *key = secret_new("key");
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        const struct kube_config config = {
+            .cert_pem = (char *)"cert", .key_pem = key, .key_file = (char *)files[i]};
+        struct kube_credentials *credentials = kube_credentials_new(
+            &(struct kube_credentials_options){.config = &config, .clock = clock_real()});
+        CLEANUP(kube_auth_unrefp) struct kube_auth *auth = NULL;
+        struct error err = {0};
+        assert_int_equal(kube_credentials_get(credentials, 0, &auth, &err), 0);
+        kube_credentials_free(credentials);
+        assert_string_equal(auth->cert_pem, "cert");
+        assert_string_equal(secret_reveal(auth->key_pem), "key");
+        assert_null(auth->token);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_token_follows_its_file),
         cmocka_unit_test(test_a_set_outlives_its_replacement),
+        cmocka_unit_test(test_an_embedded_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
