@@ -72,12 +72,13 @@ def count_objects(story):
 
 @contextlib.contextmanager
 def counted(story):
-    """Meanwhile, 50 times a second: when, as the audit log writes it, and how many the controller's cache holds."""
+    """Meanwhile, 50 times a second, and once at the end: when, as the audit log writes it, and how many the cache holds."""
     seen, is_over = [], threading.Event()
 
     def sample():
         while not is_over.wait(0.02):
             seen.append((now(), count_objects(story)))
+        seen.append((now(), count_objects(story)))
 
     sampler = threading.Thread(target=sample)
     sampler.start()
