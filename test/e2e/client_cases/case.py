@@ -231,12 +231,21 @@ def now():
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def seconds_between(start, end):
+    return (datetime.datetime.fromisoformat(end.rstrip("Z")) - datetime.datetime.fromisoformat(start.rstrip("Z"))).total_seconds()
+
+
 def asked(story, since="", plane=None):
     """What the story's controllers asked of an API server from then on; a watch counts when it began."""
+    return [one for one in asked_by_anyone(plane or story.plane, since) if story.name in one.uri]
+
+
+def asked_by_anyone(plane, since=""):
+    """As asked(), of all stories on the plane, and with what names none."""
     told = {}
-    for event in audit.requests(f"{(plane or story.plane).folder}/audit.log"):
+    for event in audit.requests(f"{plane.folder}/audit.log"):
         at, uri, agent = event["requestReceivedTimestamp"], event["requestURI"], event.get("userAgent", "")
-        if at >= since and agent.startswith("tee-controller/") and story.name in uri:
+        if at >= since and agent.startswith("tee-controller/"):
             code, identity = event.get("responseStatus", {}).get("code", 0), agent.rpartition(" ")[2]
             told.setdefault(event["auditID"], Request(at, event["verb"], uri, code, identity))
     return list(told.values())
