@@ -1,4 +1,4 @@
-/* All reactions to trouble go through react(); all waiting is decided in back_off(). */
+/* All reactions to trouble go through react(); all waiting is decided in back_off() and pause_as_told(). */
 #include "kube/watch.h"
 
 #include "base/mem.h"
@@ -133,6 +133,12 @@ static void back_off(struct watch *watch, int64_t now_ms, int64_t retry_after_ms
     watch->delay_ms = delay_ms > retry_after_ms ? delay_ms : retry_after_ms;
 }
 
+/* The server says when: many such answers do not make the pause longer, so that its end is seen. */
+static void pause_as_told(struct watch *watch, int64_t retry_after_ms)
+{
+    watch->delay_ms = retry_after_ms + random_below(watch, watch->backoff_ms);
+}
+
 /* To a list that asks for no version: at once the first time, later with a pause, so that a server that
  * always says "expired" is not flooded with lists. */
 static void expire(struct watch *watch, int64_t now_ms, const struct kube_status *status)
@@ -180,7 +186,10 @@ static void react(struct watch *watch, int64_t now_ms, const struct kube_status 
             set_continue(watch, NULL);
         watch->state = watch->state == WATCH_EXPIRED ? WATCH_EXPIRED : WATCH_EMPTY;
     }
-    back_off(watch, now_ms, status->retry_after_ms);
+    if (status->code == 429 && status->retry_after_ms > 0)
+        pause_as_told(watch, status->retry_after_ms);
+    else
+        back_off(watch, now_ms, status->retry_after_ms);
 }
 
 void watch_on_failure(struct watch *watch, int64_t now_ms, const struct kube_status *status)

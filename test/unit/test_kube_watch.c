@@ -291,6 +291,24 @@ static void test_back_off(void **state)
     assert_int_equal(fail_once(&watch, now_ms + 121000, 5000), 5000);
 }
 
+/* As long as it says, however often it says so. */
+static void test_a_busy_server_says_how_long(void **state)
+{
+    (void)state;
+    CLEANUP(watch_done) struct watch watch;
+    watch_init(&watch, 1);
+    for (int i = 0; i < 60; i++) {
+        CLEANUP(buf_done) struct buf query;
+        buf_init(&query, 1000);
+        struct watch_request request;
+        const struct kube_status status = {.code = 429, .retry_after_ms = 1000};
+        watch_on_failure(&watch, 1000000, &status);
+        watch_next(&watch, 0, &query, &request);
+        assert_in_range(request.delay_ms, 1000, 1800);
+    }
+    assert_in_range(fail_once(&watch, 1000000, 0), 800, 1600);
+}
+
 static void test_broken_watch_is_not_resumed_for_ever(void **state)
 {
     (void)state;
@@ -376,8 +394,11 @@ static void test_status(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scripts),  cmocka_unit_test(test_streams),
-        cmocka_unit_test(test_back_off), cmocka_unit_test(test_broken_watch_is_not_resumed_for_ever),
+        cmocka_unit_test(test_scripts),
+        cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_back_off),
+        cmocka_unit_test(test_a_busy_server_says_how_long),
+        cmocka_unit_test(test_broken_watch_is_not_resumed_for_ever),
         cmocka_unit_test(test_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
