@@ -20,7 +20,8 @@ struct leader {
     char *collection_path;
     char *path;
     struct lease_view view;
-    bool is_leading; /* of the thread; what others see is until_ms */
+    int64_t pause_ms; /* that a busy server asked for in this step */
+    bool is_leading;  /* of the thread; what others see is until_ms */
     struct stop stop;
     pthread_t thread;
     atomic_int_least64_t until_ms;
@@ -73,8 +74,10 @@ static int call(struct leader *leader, const struct lease_record *record, int64_
     }
     struct lease_record seen = {0};
     if (kube_perform(leader->client, &request, &answer, err) < 0 ||
-        lease_decode(buf_text(&answer), answer.len, &seen, err) < 0)
+        lease_decode(buf_text(&answer), answer.len, &seen, err) < 0) {
+        leader->pause_ms = err->retry_after_ms;
         return -1;
+    }
     lease_view_observe(&leader->view, &seen, now_mono_ms());
     return 0;
 }
@@ -146,11 +149,22 @@ static int64_t get_jittered_retry(const struct leader *leader)
     return (int64_t)(part_ms + (part_ms * random >> 32));
 }
 
+/* Who holds the lease asks a busy server all the same, for he would lose it; another waits as he is told, up
+ * to the time that a lease lasts. */
+static int64_t get_standby_wait(const struct leader *leader)
+{
+    int64_t retry_ms = get_jittered_retry(leader);
+    int64_t duration_ms = leader->options.times.duration_ms;
+    int64_t pause_ms = leader->pause_ms < duration_ms ? leader->pause_ms : duration_ms;
+    return pause_ms > retry_ms ? pause_ms : retry_ms;
+}
+
 /* One decision; yields how long to wait before the next. */
 static int64_t step(struct leader *leader)
 {
     int64_t wait_ms = 0;
     const struct lease_times *times = &leader->options.times;
+    leader->pause_ms = 0;
     if (!leader->view.is_known)
         look(leader, get_call_deadline(leader));
     enum lease_action action =
@@ -163,7 +177,7 @@ static int64_t step(struct leader *leader)
         lose(leader);
     if (action == LEASE_WAIT && wait_ms < times->retry_ms)
         return wait_ms;
-    return leader->is_leading ? times->retry_ms : get_jittered_retry(leader);
+    return leader->is_leading ? times->retry_ms : get_standby_wait(leader);
 }
 
 /* Gives it up if it is still ours, which is looked at where it is not known; -1 = it may still be. */

@@ -21,9 +21,10 @@ struct lease_api {
     char *spec; /* NULL: there is no object */
     int version;
     atomic_bool is_down;
-    atomic_bool steal; /* the next write finds that somebody else took it */
-    atomic_bool label; /* the next write finds that somebody changed a label */
-    atomic_bool mute;  /* the next write is done, but the answer says that it was not */
+    atomic_bool is_busy; /* and says for how long */
+    atomic_bool steal;   /* the next write finds that somebody else took it */
+    atomic_bool label;   /* the next write finds that somebody changed a label */
+    atomic_bool mute;    /* the next write is done, but the answer says that it was not */
 };
 
 static struct fake_reply reply_lease(const struct lease_api *lease, int status)
@@ -55,6 +56,8 @@ static struct fake_reply answer(void *ctx, const char *request)
     const char *body = strstr(request, "\r\n\r\n") + 4;
     if (atomic_load(&lease->is_down))
         return (struct fake_reply){.status = 503};
+    if (atomic_load(&lease->is_busy))
+        return (struct fake_reply){.status = 429, .headers = "Retry-After: 1\r\n"};
     if (strncmp(request, "GET ", 4) == 0)
         return lease->spec ? reply_lease(lease, 200) : (struct fake_reply){.status = 404};
     if (atomic_exchange(&lease->label, false))
@@ -172,6 +175,24 @@ static void test_an_outage_demotes_and_does_not_end(void **state)
     bed_done(&bed);
 }
 
+/* Its own period is a fifth of what the server asks for. */
+static void test_a_standby_waits_as_a_busy_server_says(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct candidate a;
+    bed_init(&bed);
+    atomic_store(&bed.lease.is_busy, true);
+    int64_t start_ms = clock_mono_ms(clock_real());
+    start(&bed, &a, "a");
+    assert_true(fake_api_wait(bed.api, 3));
+    assert_true(clock_mono_ms(clock_real()) - start_ms >= 2000);
+    atomic_store(&bed.lease.is_busy, false);
+    assert_true(trace_wait(&bed.trace, "a+0"));
+    leader_free(a.leader);
+    bed_done(&bed);
+}
+
 static void test_a_stolen_lease_ends_the_right_at_once(void **state)
 {
     (void)state;
@@ -277,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_second_takes_over_when_the_first_stops),
         cmocka_unit_test(test_an_outage_demotes_and_does_not_end),
+        cmocka_unit_test(test_a_standby_waits_as_a_busy_server_says),
         cmocka_unit_test(test_a_stolen_lease_ends_the_right_at_once),
         cmocka_unit_test(test_a_label_does_not_demote),
         cmocka_unit_test(test_it_is_released_beside_other_writers),
