@@ -316,6 +316,7 @@ static int start_leader(struct controller *controller, struct error *err)
     const char *name_space =
         options->leader_elect_namespace ? options->leader_elect_namespace : controller->kube_config.namespace;
     struct leader_options leader = {.config = &controller->kube_config,
+                                    .credentials = kube_client_get_credentials(controller->kube),
                                     .name_space = name_space ? name_space : "tee-system",
                                     .name = "tee-controller",
                                     .identity = controller->identity,

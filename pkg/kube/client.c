@@ -28,6 +28,7 @@ enum {
 struct kube_client {
     struct kube_client_options options;
     struct kube_credentials *credentials;
+    struct kube_credentials *own_credentials; /* NULL: they are another client's */
     char *agent_header;
     pthread_mutex_t mutex;
     pthread_cond_t turn; /* never signalled: time brings the turn */
@@ -45,11 +46,13 @@ struct kube_client *kube_client_new(const struct kube_client_options *options)
     const char *suffix = options->agent_suffix;
     client->options = *options;
     client->options.program = client->options.agent_suffix = NULL;
-    client->credentials =
-        kube_credentials_new(&(struct kube_credentials_options){.config = options->config,
-                                                                .clock = options->clock,
-                                                                .changed = options->credentials_changed,
-                                                                .ctx = options->ctx});
+    if (!options->credentials)
+        client->own_credentials =
+            kube_credentials_new(&(struct kube_credentials_options){.config = options->config,
+                                                                    .clock = options->clock,
+                                                                    .changed = options->credentials_changed,
+                                                                    .ctx = options->ctx});
+    client->credentials = options->credentials ? options->credentials : client->own_credentials;
     client->agent_header = mem_printf("User-Agent: %s/%s (linux/" ARCHITECTURE ")%s%s", program, TEE_VERSION,
                                       suffix ? " " : "", suffix ? suffix : "");
     mutex_init(&client->mutex);
@@ -66,13 +69,18 @@ struct kube_client *kube_client_free(struct kube_client *client)
         return NULL;
     for (size_t i = 0; i < client->pool_count; i++)
         http_client_free(client->pool[i]);
-    kube_credentials_free(client->credentials);
+    kube_credentials_free(client->own_credentials);
     warnings_done(&client->warnings);
     pthread_cond_destroy(&client->turn);
     pthread_mutex_destroy(&client->mutex);
     free(client->agent_header);
     free(client);
     return NULL;
+}
+
+struct kube_credentials *kube_client_get_credentials(const struct kube_client *client)
+{
+    return client->credentials;
 }
 
 static struct http_client *take(struct kube_client *client)

@@ -37,6 +37,8 @@ struct kube_exchange {
 struct kube_client_options {
     const struct kube_config *config; /* borrowed */
     const struct clock *clock;
+    /* NULL, or another client's of the same configuration, borrowed: what one learns of a 401 both know. */
+    struct kube_credentials *credentials;
     int per_second;           /* requests that are begun, a second, 1 to 1000; 0 = no limit */
     int burst;                /* of these, at once; 1 to 1000 */
     bool is_urgent;           /* asks also in a pause: for the lease, which would end in it */
@@ -46,7 +48,7 @@ struct kube_client_options {
     void (*warn)(void *ctx, const char *text);
     /* Called after each. May be NULL. */
     void (*observe)(void *ctx, const struct kube_exchange *exchange);
-    /* As in credentials.h. May be NULL. */
+    /* As in credentials.h, of the client's own. May be NULL. */
     void (*credentials_changed)(void *ctx, const struct error *problem);
     void *ctx;
 };
@@ -91,6 +93,8 @@ struct kube_resource {
 
 struct kube_client *kube_client_new(const struct kube_client_options *options);
 struct kube_client *kube_client_free(struct kube_client *client);
+/* Lent until the client that they belong to is freed. */
+struct kube_credentials *kube_client_get_credentials(const struct kube_client *client);
 /* ret_body may be NULL; else it is initialised by the caller and gets the 2xx body appended. */
 MUST_CHECK int kube_perform(struct kube_client *client, const struct kube_request *request,
                             struct buf *ret_body, struct error *err);

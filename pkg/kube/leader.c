@@ -247,6 +247,7 @@ int leader_start(const struct leader_options *options, struct leader **ret_leade
     leader->path = kube_path(&leases, options->name_space, options->name);
     leader->client = kube_client_new(&(struct kube_client_options){.config = options->config,
                                                                    .clock = clock_real(),
+                                                                   .credentials = options->credentials,
                                                                    .is_urgent = true,
                                                                    .agent_suffix = leader->agent_suffix,
                                                                    .observe = options->observe,

@@ -17,6 +17,7 @@
 
 struct leader_options {
     const struct kube_config *config;
+    struct kube_credentials *credentials; /* as in client.h */
     const char *name_space;
     const char *name;     /* of the Lease */
     const char *identity; /* unique to this process, leader_identity_new() */

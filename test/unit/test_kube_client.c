@@ -284,6 +284,41 @@ static void test_401_reads_the_token_anew_once(void **state)
     bed_done(&bed);
 }
 
+/* What one client learned of a 401 the other does not ask for. */
+static void test_two_clients_share_their_credentials(void **state)
+{
+    (void)state;
+    const struct fake_reply replies[] = {{200, "{}", NULL, FAKE_WHOLE},
+                                         {200, "{}", NULL, FAKE_WHOLE},
+                                         {401, "", NULL, FAKE_WHOLE},
+                                         {200, "{}", NULL, FAKE_WHOLE},
+                                         {200, "{}", NULL, FAKE_WHOLE}};
+    char path[] = "/tmp/test-kube-token-XXXXXX";
+    close(mkstemp(path));
+    put_token(path, "first\n");
+    struct bed bed;
+    struct error err = {0};
+    bed_init(&bed, replies, ARRAY_LEN(replies));
+    bed.config.token_file = mem_strdup(path);
+    struct kube_client *other = kube_client_new(
+        &(struct kube_client_options){.config = &bed.config,
+                                      .clock = clock_real(),
+                                      .credentials = kube_client_get_credentials(bed.client)});
+    assert_int_equal(kube_get(bed.client, "/x", 0, NULL, &err), 0);
+    assert_int_equal(kube_get(other, "/x", 0, NULL, &err), 0);
+    put_token(path, "second\n");
+    assert_int_equal(kube_get(other, "/x", 0, NULL, &err), 0);
+    assert_int_equal(kube_get(bed.client, "/x", 0, NULL, &err), 0);
+    remove(path);
+    static const char *const tokens[] = {"first", "first", "first", "second", "second"};
+    for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+        CLEANUP(freep) char *header = mem_printf("Authorization: Bearer %s\r\n", tokens[i]);
+        assert_non_null(strstr(fake_api_get_request(bed.api, i), header));
+    }
+    kube_client_free(other);
+    bed_done(&bed);
+}
+
 static void test_paths(void **state)
 {
     (void)state;
@@ -349,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_each_warning_is_told_once),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_401_reads_the_token_anew_once),
+        cmocka_unit_test(test_two_clients_share_their_credentials),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_events_are_created_then_counted),
     };
