@@ -87,6 +87,7 @@ class Plane:
         self.tls = ssl.create_default_context(cafile=f"{folder}/pki/ca.crt")
         self.tls.load_cert_chain(f"{folder}/pki/user.crt", f"{folder}/pki/user.key")
         self.local = threading.local()
+        self.restarts = threading.Lock()  # who holds it has the API server for itself
 
     def connect(self):
         return http.client.HTTPSConnection(self.host, context=self.tls, timeout=ANSWER_SECONDS)

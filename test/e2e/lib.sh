@@ -35,19 +35,24 @@ begin_stack() {
 
 # As begin, with COUNT control planes, their folders in PLANES, and the definition of the resource on each.
 begin_planes() { # begin_planes COUNT
-  local folder
   begin
   PLANES=("$TEE_KUBE_DIR")
   trap 'end_planes' EXIT
-  while ((${#PLANES[@]} < $1)); do
-    folder=$WORK/plane-${#PLANES[@]}
-    PLANES+=("$folder")
-    "$TEE_ROOT/hack/kube.sh" up "$folder" >/dev/null
-  done
-  for folder in "${PLANES[@]}"; do
-    KUBECONFIG=$folder/user.kubeconfig kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
-    KUBECONFIG=$folder/user.kubeconfig await_crd
-  done
+  while ((${#PLANES[@]} < $1)); do add_plane; done
+  define_on "$TEE_KUBE_DIR"
+}
+
+# One more, of whatever kind the variables of hack/kube.sh say.
+add_plane() {
+  local folder=$WORK/plane-${#PLANES[@]}
+  PLANES+=("$folder")
+  "$TEE_ROOT/hack/kube.sh" up "$folder" >/dev/null
+  define_on "$folder"
+}
+
+define_on() { # define_on FOLDER
+  KUBECONFIG=$1/user.kubeconfig kubectl apply -f "$TEE_ROOT/manifests/crd.yaml" >/dev/null
+  KUBECONFIG=$1/user.kubeconfig await_crd
 }
 
 end_planes() {

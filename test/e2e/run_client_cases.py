@@ -1,10 +1,11 @@
 """Tells the cases of client_cases/: what can go wrong between the controller and its API server.
 
-run_client_cases.py WORK PLANE OTHER_PLANE THIRD_PLANE [CASE...]
+run_client_cases.py WORK PLANE... -- [CASE...]
 
-Cases that leave the API server alone are told on PLANE (some start another one beside it), those that start it anew
-on OTHER_PLANE, and the one that takes away the definition of the resource on THIRD_PLANE; all side by side. The fifth of the twelve, a crash after RunInstances,
-is test_ec2_kills.sh.
+Cases that leave the API server alone are told on the first plane (some start another one beside it), those that start it
+anew on the second, and the one that takes away the definition of the resource on the third. The fourth has no streamed
+lists (WatchList): those for which a list makes a difference are told again there. All side by side. The fifth of the twelve,
+a crash after RunInstances, is test_ec2_kills.sh.
 """
 
 import importlib
@@ -20,12 +21,22 @@ CASES = {
     "case_10_paused_leader": 0, "case_11_concurrent_editors": 0, "case_12_throttled": 2, "case_13_silent_etcd": 0,
     "case_14_malformed": 0,
 }  # and the plane of each
+PAGED = ("case_01_expired_version", "case_02_missed_deletion", "case_03_recreated", "case_06_own_write_unseen",
+    "case_09_half_open", "case_14_malformed")
+PAGED_PLANE = 3
+
+
+def stages_of(name, planes, work):
+    yield Stage(name, [planes[CASES[name]]], work)
+    if name in PAGED:
+        yield Stage(f"{name}_paged", [planes[PAGED_PLANE]], work)
 
 
 def main(work, *arguments):
     ec2_stack.end_with_children()
-    planes, names = [ec2_stack.Plane(folder) for folder in arguments[:3]], arguments[3:] or CASES
-    told = [(Stage(name, [planes[CASES[name]]], work), importlib.import_module(f"client_cases.{name}").tell) for name in names]
+    end = arguments.index("--")
+    planes, names = [ec2_stack.Plane(folder) for folder in arguments[:end]], arguments[end + 1:] or CASES
+    told = [(stage, importlib.import_module(f"client_cases.{name}").tell) for name in names for stage in stages_of(name, planes, work)]
     tell_all(told)
     return conclude([stage for stage, _ in told])
 

@@ -7,4 +7,5 @@ TEE_BUILD_DIR=${TEE_BUILD_DIR:-$TEE_ROOT/build}
 export TEE_BUILD_DIR PYTHONDONTWRITEBYTECODE=1 TEE_KUBE_AUDIT=1
 
 begin_planes 3
-python3 "$TEE_ROOT/test/e2e/run_client_cases.py" "$WORK" "${PLANES[@]}" "$@"
+TEE_KUBE_FEATURE_GATES=WatchList=false add_plane
+python3 "$TEE_ROOT/test/e2e/run_client_cases.py" "$WORK" "${PLANES[@]}" -- "$@"

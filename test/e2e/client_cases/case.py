@@ -125,7 +125,6 @@ def go_on(controller):
     controller.process.send_signal(signal.SIGCONT)
 
 
-API_SERVER_RESTARTS = threading.Lock()  # who holds it has the API server for itself
 SWEEP = ("--orphan-sweep-interval", "5")
 
 

@@ -8,13 +8,13 @@ object that nobody changed. Guard taken out: 410 taken for a trouble that passes
 import time
 
 import fault_proxy
-from client_cases.case import API_SERVER_RESTARTS, asked, changes, now, story_behind_proxy, unheard
+from client_cases.case import asked, changes, now, story_behind_proxy, unheard
 from ec2_stack import wait_until
 
 
 def tell(stage):
     story = story_behind_proxy(stage)
-    with API_SERVER_RESTARTS:
+    with story.plane.restarts:
         for number in range(5):
             story.create(f"n{number}")
         story.controller.start()

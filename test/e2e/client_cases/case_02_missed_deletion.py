@@ -5,14 +5,14 @@ orphan sweep, which finds the instance by its tags, ends it when it was without 
 call of orphan_sweep_run() (cmd/controller/inventory_loop.c).
 """
 
-from client_cases.case import API_SERVER_RESTARTS, SWEEP, asked, count_objects, make_old, now, remove_by_hand, story_behind_proxy, unheard, with_metrics
+from client_cases.case import SWEEP, asked, count_objects, make_old, now, remove_by_hand, story_behind_proxy, unheard, with_metrics
 from ec2_stack import wait_until
 
 
 def tell(stage):
     story = story_behind_proxy(stage, SWEEP)
     with_metrics(story)
-    with API_SERVER_RESTARTS:
+    with story.plane.restarts:
         gone, kept = story.create("gone"), story.create("kept")
         story.controller.start()
         story.await_ready(2, 30)

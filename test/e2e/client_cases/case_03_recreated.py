@@ -5,13 +5,13 @@ the deployment id (decode() in pkg/api/teedeployment.c). That what is remembered
 pkg/reconcile/reconciler.c) is not seen here: without it the case still held.
 """
 
-from client_cases.case import API_SERVER_RESTARTS, SWEEP, asked, make_old, now, remove_by_hand, story_behind_proxy, unheard
+from client_cases.case import SWEEP, asked, make_old, now, remove_by_hand, story_behind_proxy, unheard
 from ec2_stack import wait_until
 
 
 def tell(stage):
     story = story_behind_proxy(stage, SWEEP)
-    with API_SERVER_RESTARTS:
+    with story.plane.restarts:
         old = story.create("twin")
         story.controller.start()
         story.await_ready(1, 30)
