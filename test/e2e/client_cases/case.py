@@ -125,6 +125,7 @@ def go_on(controller):
     controller.process.send_signal(signal.SIGCONT)
 
 
+API_SERVER_STARTS = threading.Lock()  # one at a time: each keeps the machine busy for seconds, and the other cases waiting
 SWEEP = ("--orphan-sweep-interval", "5")
 
 
@@ -185,8 +186,9 @@ def forget_the_past(plane):
 def start_second(plane, etcd_port, folder="second"):
     """Another API server for the same objects, which reaches etcd at that port and keeps an audit log in its folder."""
     kube = os.path.join(os.path.dirname(__file__), "../../../hack/kube.sh")
-    subprocess.run([kube, "second", plane.folder, str(etcd_port), folder], env=os.environ | {"TEE_KUBE_AUDIT": "1"},
-        stdout=subprocess.DEVNULL, check=True)
+    with API_SERVER_STARTS:
+        subprocess.run([kube, "second", plane.folder, str(etcd_port), folder], env=os.environ | {"TEE_KUBE_AUDIT": "1"},
+            stdout=subprocess.DEVNULL, check=True)
     return Plane(f"{plane.folder}/{folder}")
 
 
