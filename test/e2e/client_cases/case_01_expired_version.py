@@ -8,7 +8,7 @@ object that nobody changed. Guard taken out: 410 taken for a trouble that passes
 import time
 
 import fault_proxy
-from client_cases.case import asked, changes, now, story_behind_proxy, unheard
+from client_cases.case import asked, changes, lists, now, story_behind_proxy, unheard
 from ec2_stack import wait_until
 
 
@@ -38,5 +38,4 @@ def check_recovery(stage, story, since, name, how):
     story.create(name)
     wait_until(30, f"{name} is ready", lambda: story.is_ready(name))
     stage.measured(f"410 {how}: a new object ready {time.monotonic() - started:.1f} s later")
-    lists = [one for one in asked(story, since) if one.is_list]
-    stage.check(len(lists) == 1, f"410 {how}: one list", asked(story, since))
+    stage.check(len(lists(story, since)) == 1, f"410 {how}: one list", asked(story, since))

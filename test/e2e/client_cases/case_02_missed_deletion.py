@@ -5,7 +5,7 @@ orphan sweep, which finds the instance by its tags, ends it when it was without 
 call of orphan_sweep_run() (cmd/controller/inventory_loop.c).
 """
 
-from client_cases.case import SWEEP, asked, count_objects, make_old, now, remove_by_hand, story_behind_proxy, unheard, with_metrics
+from client_cases.case import SWEEP, asked, count_objects, lists, make_old, now, remove_by_hand, story_behind_proxy, unheard, with_metrics
 from ec2_stack import wait_until
 
 
@@ -22,8 +22,7 @@ def tell(stage):
             remove_by_hand(story, "gone")
             since = now()
         wait_until(30, "the cache holds one", lambda: count_objects(story) == 1)
-        lists = [one for one in asked(story, since) if one.is_list]
-        stage.check(len(lists) == 1, "one list told it", asked(story, since))
+        stage.check(len(lists(story, since)) == 1, "one list told it", asked(story, since))
     wait_until(150, "the instance of the object that went is ended", lambda: not story.sim.alive(gone), 1)
     stage.check(len(story.sim.alive(kept)) == 1, "the other one runs", story.sim.instances(kept))
     stage.check(story.is_ready("kept"), "and is ready", story.get("kept")["status"])

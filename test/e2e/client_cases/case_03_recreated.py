@@ -5,7 +5,7 @@ the deployment id (decode() in pkg/api/teedeployment.c). That what is remembered
 pkg/reconcile/reconciler.c) is not seen here: without it the case still held.
 """
 
-from client_cases.case import SWEEP, asked, make_old, now, remove_by_hand, story_behind_proxy, unheard
+from client_cases.case import SWEEP, asked, lists, make_old, now, remove_by_hand, story_behind_proxy, unheard
 from ec2_stack import wait_until
 
 
@@ -21,8 +21,7 @@ def tell(stage):
             new = story.create("twin")
             since = now()
         wait_until(40, "the new one is ready", lambda: story.is_ready("twin"))
-        lists = [one for one in asked(story, since) if one.is_list]
-        stage.check(len(lists) == 1, "one list told it", asked(story, since))
+        stage.check(len(lists(story, since)) == 1, "one list told it", asked(story, since))
     instance = story.get("twin")["status"]["instance"]["id"]
     stage.check([one["id"] for one in story.sim.alive(new)] == [instance], "it has an instance of its own", story.sim.instances())
     wait_until(150, "the old instance is ended", lambda: not story.sim.alive(old), 1)
