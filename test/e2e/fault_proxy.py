@@ -33,6 +33,10 @@ def is_page(method, path):
     return method == "GET" and "/teedeployments?" in path and "watch=true" not in path
 
 
+def is_list(method, path):
+    return is_page(method, path) or is_stream(method, path)
+
+
 def status_of(code, reason, message="a fault of the test"):
     return {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message}
 
@@ -243,8 +247,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     stream.reset()
                     self.close_connection = True
                     return
-                for at in range(0, len(piece), tear or len(piece)):
-                    self.pass_piece(stream, piece[at:at + (tear or len(piece))])
+                size = tear or len(piece)
+                for at in range(0, len(piece), size):
+                    self.pass_piece(stream, piece[at:at + size])
                 sent += len(piece)
             self.wait_while(stream, HOLD)
             self.wait_while(stream, DROP)  # until the test ends: the stream's end is not told either

@@ -11,22 +11,15 @@ the first takeover takes 15 s.
 import http.client
 import os
 import signal
-import socket
 import sys
 import time
 
 import ec2_stack
 import fault_proxy
-from client_cases.case import lists_since
+from client_cases.case import free_port
 from stage import Stage, conclude
 
 LEASE = ("--leader-elect-lease-duration", "15", "--leader-elect-renew-deadline", "10", "--leader-elect-retry-period", "2")
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 class Replica:
@@ -86,7 +79,8 @@ def take_over(stage, story, leader, standby, how, limit):
     stage.measured(f"{how}: it leads after {took:.1f} s")
     ec2_stack.wait_until(30, "the object is ready", lambda: story.is_ready(name))
     stage.check(len(story.sim.instances(deployment)) == 1, f"{how}: what was begun has one instance", story.sim.instances(deployment))
-    stage.check(not lists_since(standby.proxy, moment), f"{how}: nothing is listed again", lists_since(standby.proxy, moment))
+    lists = [one for one in standby.proxy.since(moment, fault_proxy.is_list) if one[2] == 200]
+    stage.check(not lists, f"{how}: nothing is listed again", lists)
     story.create(f"new-after-{how}")
     ec2_stack.wait_until(30, "a new object is ready", lambda: story.is_ready(f"new-after-{how}"))
 

@@ -254,6 +254,15 @@ static void put_token(const char *path, const char *token)
     fclose(file);
 }
 
+/* The requests so far, by the token of each. */
+static void assert_tokens(struct fake_api *api, const char *const *tokens, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        CLEANUP(freep) char *header = mem_printf("Authorization: Bearer %s\r\n", tokens[i]);
+        assert_non_null(strstr(fake_api_get_request(api, i), header));
+    }
+}
+
 static void test_401_reads_the_token_anew_once(void **state)
 {
     (void)state;
@@ -276,10 +285,7 @@ static void test_401_reads_the_token_anew_once(void **state)
     assert_int_equal(kube_get(bed.client, "/x", 0, NULL, &err), -1);
     assert_int_equal(err.kind, ERROR_DENIED);
     static const char *const tokens[] = {"first", "first", "second", "second", "second"};
-    for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
-        CLEANUP(freep) char *header = mem_printf("Authorization: Bearer %s\r\n", tokens[i]);
-        assert_non_null(strstr(fake_api_get_request(bed.api, i), header));
-    }
+    assert_tokens(bed.api, tokens, ARRAY_LEN(tokens));
     assert_null(fake_api_get_request(bed.api, 5));
     bed_done(&bed);
 }
@@ -311,10 +317,7 @@ static void test_two_clients_share_their_credentials(void **state)
     assert_int_equal(kube_get(bed.client, "/x", 0, NULL, &err), 0);
     remove(path);
     static const char *const tokens[] = {"first", "first", "first", "second", "second"};
-    for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
-        CLEANUP(freep) char *header = mem_printf("Authorization: Bearer %s\r\n", tokens[i]);
-        assert_non_null(strstr(fake_api_get_request(bed.api, i), header));
-    }
+    assert_tokens(bed.api, tokens, ARRAY_LEN(tokens));
     kube_client_free(other);
     bed_done(&bed);
 }

@@ -89,12 +89,6 @@ def counted(story):
         sampler.join()
 
 
-def lists_since(proxy, moment):
-    """Requests that read everything there is. Pages that follow a stream say that it broke off (an old etcd)."""
-    pages = [one for one in proxy.since(moment, fault_proxy.is_page) if one[2] == 200]
-    return pages or [one for one in proxy.since(moment, fault_proxy.is_stream) if one[2] == 200]
-
-
 def changes(story):
     """Calls that cost money or hosts."""
     return len(story.sim.calls("RunInstances")), len(story.sim.calls("TerminateInstances"))
@@ -230,10 +224,6 @@ def seconds_between(earlier, later):
 def now():
     """As the audit log writes it."""
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def seconds_between(start, end):
-    return (datetime.datetime.fromisoformat(end.rstrip("Z")) - datetime.datetime.fromisoformat(start.rstrip("Z"))).total_seconds()
 
 
 def asked(story, since="", plane=None):
